@@ -1,0 +1,4 @@
+//! anteroom
+#![cfg_attr(not(feature = "cli"), no_std)]
+extern crate alloc;
+pub mod record;

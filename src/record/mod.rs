@@ -1,0 +1,27 @@
+//! What a node signs: ids, addresses, contact records and their one encoding.
+//!
+//! `ContactRecord` (claims) → [`ContactRecord::sign`] → [`SignedRecord`] (the exact bytes, unverified) →
+//! [`SignedRecord::verify`] → [`VerifiedRecord`] (no other constructor). The bytes received are what is verified, stored
+//! and served; nothing is ever encoded a second time.
+
+pub mod address;
+mod contact;
+mod context;
+mod encoding;
+mod id;
+mod secret;
+mod signed;
+mod time;
+
+pub use address::{Address, AddressError, AddressKind, AddressKinds, ClearnetAddress, I2pAddress, OnionAddress};
+pub use contact::{
+    ADDRESSES_PER_SERVICE_MAX, ATTRIBUTE_KEY_BYTES_MAX, ATTRIBUTE_VALUE_BYTES_MAX, Attributes, ClaimError,
+    ContactRecord, GRANT_BYTES_MAX, GRANTS_MAX, NICKNAME_BYTES_MAX, Nickname, SERVICE_NAME_BYTES_MAX, Seq, Service,
+    ServiceName,
+};
+pub use context::Context;
+pub use encoding::{RECORD_VERSION, RecordDecodeError};
+pub use id::{GridId, HashedNodeId, IdError, NodeId};
+pub use secret::{GridSecret, NodeSecret, SecretError};
+pub use signed::{RECORD_BYTES_MAX, SIGNATURE_BYTES, SignatureError, SignedRecord, VerifiedRecord};
+pub use time::{LIFETIME_HOURS_MAX, Lifetime, SECONDS_PER_HOUR, Timestamp};

@@ -1,4 +1,5 @@
 //! anteroom
 #![cfg_attr(not(feature = "cli"), no_std)]
 extern crate alloc;
+pub mod directory;
 pub mod record;

@@ -41,13 +41,20 @@ pub(super) fn decode_text(text: &str, prefix: &'static str) -> Result<[u8; 32], 
     for slot in &mut bytes {
         *slot = decoded.next().ok_or(IdError::WrongLength)?;
     }
-    if decoded.next().is_some() { Err(IdError::WrongLength) } else { Ok(bytes) }
+    if decoded.next().is_some() {
+        Err(IdError::WrongLength)
+    } else {
+        Ok(bytes)
+    }
 }
 
 /// Writes 32 bytes as bech32m.
 pub(super) fn encode_text(bytes: &[u8; 32], prefix: &'static str) -> String {
     // The two error cases of the crate (bad prefix, over-long) can't occur for a constant prefix and 32 bytes.
-    Hrp::parse(prefix).ok().and_then(|hrp| bech32::encode::<Bech32m>(hrp, bytes).ok()).unwrap_or_default()
+    Hrp::parse(prefix)
+        .ok()
+        .and_then(|hrp| bech32::encode::<Bech32m>(hrp, bytes).ok())
+        .unwrap_or_default()
 }
 
 macro_rules! id {

@@ -13,7 +13,18 @@ const NAME_BYTES_MAX: usize = 253;
 const LABEL_BYTES_MAX: usize = 63;
 /// Top-level names that mean something else to every reader (RFC 6761, 6762, 7686, 8375, 9476; ICANN's `internal`).
 const LOCAL_TOP_LEVEL: [&str; 12] = [
-    "localhost", "local", "internal", "lan", "home", "corp", "arpa", "onion", "i2p", "test", "invalid", "alt",
+    "localhost",
+    "local",
+    "internal",
+    "lan",
+    "home",
+    "corp",
+    "arpa",
+    "onion",
+    "i2p",
+    "test",
+    "invalid",
+    "alt",
 ];
 
 /// Host or IP, and port.
@@ -52,14 +63,22 @@ impl ClearnetAddress {
     pub(super) fn from_host(host: &str, port: u16) -> Result<Self, AddressError> {
         let literal = match host.strip_prefix('[').map(|rest| rest.strip_suffix(']')) {
             Some(inner) => Some(IpAddr::V6(
-                inner.and_then(|text| text.parse().ok()).ok_or(AddressError::ClearnetForm)?,
+                inner
+                    .and_then(|text| text.parse().ok())
+                    .ok_or(AddressError::ClearnetForm)?,
             )),
             None => host.parse::<Ipv4Addr>().ok().map(IpAddr::V4),
         };
-        let Some(ip) = literal else { return Self::new(ClearnetHost::Name(host.to_string()), port) };
+        let Some(ip) = literal else {
+            return Self::new(ClearnetHost::Name(host.to_string()), port);
+        };
         let address = Self::new(ClearnetHost::Ip(ip), port)?;
         // One address, one spelling: what was typed must be what is printed.
-        if host_text(&address.host) == host { Ok(address) } else { Err(AddressError::ClearnetForm) }
+        if host_text(&address.host) == host {
+            Ok(address)
+        } else {
+            Err(AddressError::ClearnetForm)
+        }
     }
 
     /// The part before the port.
@@ -93,10 +112,14 @@ fn canonical_name(name: &str) -> Result<(), AddressError> {
             && label.len() <= LABEL_BYTES_MAX
             && !label.starts_with('-')
             && !label.ends_with('-')
-            && label.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+            && label
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
     };
     let top = name.rsplit('.').next().unwrap_or_default();
-    if name.len() > NAME_BYTES_MAX || !name.split('.').all(label_ok) || !top.starts_with(|c: char| c.is_ascii_lowercase())
+    if name.len() > NAME_BYTES_MAX
+        || !name.split('.').all(label_ok)
+        || !top.starts_with(|c: char| c.is_ascii_lowercase())
     {
         return Err(AddressError::ClearnetForm);
     }
@@ -117,7 +140,11 @@ fn global_v4(ip: Ipv4Addr) -> Result<(), AddressError> {
         || (a == 198 && (b == 18 || b == 19)) // benchmarking, RFC 2544
         || ip.is_documentation()
         || a >= 224; // multicast, reserved, broadcast
-    if local { Err(AddressError::ClearnetNotGlobal) } else { Ok(()) }
+    if local {
+        Err(AddressError::ClearnetNotGlobal)
+    } else {
+        Ok(())
+    }
 }
 
 fn global_v6(ip: Ipv6Addr) -> Result<(), AddressError> {
@@ -127,5 +154,9 @@ fn global_v6(ip: Ipv6Addr) -> Result<(), AddressError> {
     let global = a & 0xe000 == 0x2000;
     let embeds_v4 = a == 0x2002 || (a == 0x2001 && b == 0);
     let documentation = (a == 0x2001 && b == 0x0db8) || (a == 0x3fff && b < 0x1000);
-    if !global || embeds_v4 || documentation { Err(AddressError::ClearnetNotGlobal) } else { Ok(()) }
+    if !global || embeds_v4 || documentation {
+        Err(AddressError::ClearnetNotGlobal)
+    } else {
+        Ok(())
+    }
 }

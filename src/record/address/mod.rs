@@ -138,7 +138,11 @@ pub struct AddressKinds {
 
 impl Default for AddressKinds {
     fn default() -> Self {
-        Self { onion: true, i2p: true, clearnet: false }
+        Self {
+            onion: true,
+            i2p: true,
+            clearnet: false,
+        }
     }
 }
 

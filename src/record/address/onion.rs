@@ -25,15 +25,20 @@ impl OnionAddress {
     /// # Errors
     /// Port 0, which no service can listen on.
     pub const fn new(key: [u8; 32], port: u16) -> Result<Self, AddressError> {
-        if port == 0 { Err(AddressError::Port) } else { Ok(Self { key, port }) }
+        if port == 0 {
+            Err(AddressError::Port)
+        } else {
+            Ok(Self { key, port })
+        }
     }
 
     pub(super) fn from_label(label: &str, port: u16) -> Result<Self, AddressError> {
         if label.len() != LABEL_CHARACTERS || label.bytes().any(|byte| byte.is_ascii_uppercase()) {
             return Err(AddressError::OnionForm);
         }
-        let bytes =
-            BASE32_NOPAD.decode(label.to_ascii_uppercase().as_bytes()).map_err(|_| AddressError::OnionForm)?;
+        let bytes = BASE32_NOPAD
+            .decode(label.to_ascii_uppercase().as_bytes())
+            .map_err(|_| AddressError::OnionForm)?;
         let bytes: [u8; 35] = bytes.try_into().map_err(|_| AddressError::OnionForm)?;
         let (key, [check0, check1, version]) = split(bytes);
         if version != VERSION {

@@ -1,0 +1,187 @@
+//! Who gets in: one `refuse_*` function a rule, each a few lines, none of them changing anything.
+
+use alloc::sync::Arc;
+
+use super::{clock::CLOCK_SKEW_HOURS_MAX, entry::Entry};
+use crate::record::{AddressKind, AddressKinds, ContactRecord, GridId, Seq, Timestamp};
+
+/// Who may publish.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AdmissionPolicy {
+    /// Whoever signs for this grid.
+    Open,
+}
+
+/// The rules of one introducer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// The one grid served.
+    pub grid: GridId,
+    /// Who may publish.
+    pub admission: AdmissionPolicy,
+    /// Which kinds of addresses may be in a record.
+    pub addresses: AddressKinds,
+    /// Keys kept at most, each with its record of at most 2 KiB.
+    pub records_max: u32,
+    /// Keys never seen before that may come in an hour.
+    pub new_keys_per_hour_max: u32,
+    /// Changes a known key may make in an hour.
+    pub updates_per_key_per_hour_max: u16,
+    /// Signatures checked in a second, for everybody together.
+    pub verifications_per_second_max: u32,
+    /// Proofs of equivocation kept at most.
+    pub evidence_max: u32,
+}
+
+impl Policy {
+    /// First values, for a small machine.
+    pub const fn new(grid: GridId) -> Self {
+        Self {
+            grid,
+            admission: AdmissionPolicy::Open,
+            addresses: AddressKinds {
+                onion: true,
+                i2p: true,
+                clearnet: false,
+            },
+            records_max: 100_000,
+            new_keys_per_hour_max: 10_000,
+            updates_per_key_per_hour_max: 60,
+            verifications_per_second_max: 5_000,
+            evidence_max: 1_024,
+        }
+    }
+}
+
+/// Why a record is not admitted.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Rejection {
+    /// Signed for another grid.
+    #[error("the record is for another grid")]
+    WrongGrid,
+    /// An open grid has no use for grants, and does not store them.
+    #[error("the grid is open: records carry no grants here")]
+    Grants,
+    /// A kind of address the grid does not admit.
+    #[error("an address is of a kind this grid does not admit: {0}")]
+    AddressKind(AddressKind),
+    /// Issued more than two hours ahead of the introducer's clock.
+    #[error("issued in the future: one of the two clocks is wrong")]
+    IssuedInFuture,
+    /// Over by the introducer's clock, or so old that its seq can't be judged any more.
+    #[error("the record has expired")]
+    Expired,
+    /// Signature checks are rationed.
+    #[error("too many records to check at the moment")]
+    VerificationBudget {
+        /// When it is worth another try.
+        retry_millis: u64,
+    },
+    /// A higher seq is known.
+    #[error("a newer record of this node is known")]
+    Stale {
+        /// The newer one.
+        current: Arc<[u8]>,
+    },
+    /// The same seq with other content is known.
+    #[error("another record of this node with the same seq is known")]
+    SeqConflict {
+        /// The one that came first.
+        current: Arc<[u8]>,
+    },
+    /// The signature does not hold.
+    #[error("the signature does not hold")]
+    Signature,
+    /// A change of this key is on its way to the disk.
+    #[error("a change of this node is being stored")]
+    InFlight,
+    /// A key new to this introducer asks for more hours than it gives to new keys now.
+    #[error("new nodes may ask for a lifetime of at most {hours_max} hours at the moment")]
+    LifetimeTooLong {
+        /// What it gives.
+        hours_max: u16,
+    },
+    /// Too many keys never seen before.
+    #[error("too many new nodes at the moment")]
+    NewKeyRate {
+        /// When it is worth another try.
+        retry_millis: u64,
+    },
+    /// The introducer keeps as many keys as it may.
+    #[error("the introducer is full")]
+    Full,
+    /// The key changes its record too often.
+    #[error("this node changes its record too often")]
+    UpdateRate {
+        /// When it is worth another try.
+        retry_millis: u64,
+    },
+}
+
+pub(super) fn refuse_wrong_grid(policy: &Policy, claims: &ContactRecord) -> Result<(), Rejection> {
+    if claims.grid == policy.grid {
+        Ok(())
+    } else {
+        Err(Rejection::WrongGrid)
+    }
+}
+
+pub(super) fn refuse_grants(policy: &Policy, claims: &ContactRecord) -> Result<(), Rejection> {
+    match policy.admission {
+        AdmissionPolicy::Open if claims.grants.is_empty() => Ok(()),
+        AdmissionPolicy::Open => Err(Rejection::Grants),
+    }
+}
+
+pub(super) fn refuse_addresses(policy: &Policy, claims: &ContactRecord) -> Result<(), Rejection> {
+    match claims
+        .addresses()
+        .map(crate::record::Address::kind)
+        .find(|kind| !policy.addresses.admits(*kind))
+    {
+        Some(kind) => Err(Rejection::AddressKind(kind)),
+        None => Ok(()),
+    }
+}
+
+/// For a key that is not known, what was forgotten counts as past: a record that ends by then may be an old one whose
+/// successor is gone.
+pub(super) fn refuse_time_window(
+    wall: Timestamp,
+    forgotten_until: Timestamp,
+    known: bool,
+    claims: &ContactRecord,
+) -> Result<(), Rejection> {
+    if claims.issued > wall.plus_hours(CLOCK_SKEW_HOURS_MAX) {
+        return Err(Rejection::IssuedInFuture);
+    }
+    if claims.expires() <= wall || (!known && claims.expires() <= forgotten_until) {
+        return Err(Rejection::Expired);
+    }
+    Ok(())
+}
+
+pub(super) fn refuse_stale(current: Option<&Entry>, seq: Seq) -> Result<(), Rejection> {
+    match current {
+        Some(entry) if seq < entry.seq => Err(Rejection::Stale {
+            current: Arc::clone(&entry.record),
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// `proven` is the entry of a key against which there is evidence: a second proof is not worth a signature check.
+pub(super) fn refuse_conflict(proven: Option<&Entry>, seq: Seq) -> Result<(), Rejection> {
+    match proven {
+        Some(entry) if seq == entry.seq => Err(Rejection::SeqConflict {
+            current: Arc::clone(&entry.record),
+        }),
+        _ => Ok(()),
+    }
+}
+
+pub(super) fn refuse_in_flight(in_flight: bool) -> Result<(), Rejection> {
+    if in_flight { Err(Rejection::InFlight) } else { Ok(()) }
+}

@@ -1,0 +1,148 @@
+//! One entry a key, kept small: a million of them fit a small machine.
+
+use alloc::{sync::Arc, vec::Vec};
+
+use super::{Now, Rejection, feed::Position};
+use crate::record::{
+    AddressKind, AddressKinds, ContactRecord, NodeId, SECONDS_PER_HOUR, Seq, ServiceName, SignedRecord, Timestamp,
+};
+
+/// Withdrawals a key may make in an hour beyond its ordinary updates: taking back must not fail for want of quota.
+const WITHDRAWALS_RESERVED_PER_HOUR: u16 = 4;
+/// Offset of the node id in a record's bytes: behind the version and the grid.
+const NODE_OFFSET_BYTES: usize = 33;
+
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) record: Arc<[u8]>,
+    pub(super) seq: Seq,
+    pub(super) position: Position,
+    expires: Timestamp,
+    pub(super) floor_until: Timestamp,
+    pub(super) updates: Updates,
+    kinds: u8,
+}
+
+impl Entry {
+    pub(super) fn new(
+        record: Arc<[u8]>,
+        claims: &ContactRecord,
+        floor_until: Timestamp,
+        updates: Option<Updates>,
+    ) -> Self {
+        Self {
+            record,
+            seq: claims.seq,
+            position: Position::default(),
+            expires: claims.expires(),
+            floor_until,
+            updates: updates.unwrap_or_default(),
+            kinds: claims.addresses().fold(0, |kinds, address| kinds | bit(address.kind())),
+        }
+    }
+
+    /// Neither expired by the wall clock nor against the policy in force.
+    pub(super) fn shown(&self, now: Timestamp, admitted: AddressKinds) -> bool {
+        let every = [AddressKind::Onion, AddressKind::I2p, AddressKind::Clearnet];
+        now < self.expires
+            && every
+                .into_iter()
+                .all(|kind| self.kinds & bit(kind) == 0 || admitted.admits(kind))
+    }
+
+    /// Whose it is, read from where every record of this version has it.
+    pub(super) fn node(&self) -> Option<NodeId> {
+        let (_, rest) = self.record.split_at_checked(NODE_OFFSET_BYTES)?;
+        rest.first_chunk().copied().map(NodeId::from_bytes)
+    }
+
+    /// The services it offers, read from the bytes again: an entry keeps no second copy of them.
+    pub(super) fn services(&self) -> Vec<ServiceName> {
+        SignedRecord::decode(&self.record)
+            .map(|record| service_names(record.claims()))
+            .unwrap_or_default()
+    }
+}
+
+pub(super) fn service_names(claims: &ContactRecord) -> Vec<ServiceName> {
+    claims.services.iter().map(|service| service.name.clone()).collect()
+}
+
+const fn bit(kind: AddressKind) -> u8 {
+    match kind {
+        AddressKind::Onion => 1,
+        AddressKind::I2p => 2,
+        AddressKind::Clearnet => 4,
+    }
+}
+
+/// How often a key changed its record within the running hour of the steady clock.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Updates {
+    steady_hour: u32,
+    count: u16,
+}
+
+impl Updates {
+    pub(super) fn next(self, now: Now, max: u16, withdrawal: bool) -> Result<Self, Rejection> {
+        let hour_millis = 1000 * SECONDS_PER_HOUR;
+        let steady_hour = (now.steady_millis / hour_millis) as u32;
+        let count = if steady_hour == self.steady_hour { self.count } else { 0 };
+        let max = if withdrawal {
+            max.saturating_add(WITHDRAWALS_RESERVED_PER_HOUR)
+        } else {
+            max
+        };
+        if count >= max {
+            return Err(Rejection::UpdateRate {
+                retry_millis: hour_millis - now.steady_millis % hour_millis,
+            });
+        }
+        Ok(Self {
+            steady_hour,
+            count: count + 1,
+        })
+    }
+}
+
+/// Place of an entry; four bytes in every index instead of a key of 32.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Slot(u32);
+
+#[derive(Debug, Default)]
+pub(super) struct Slots {
+    entries: Vec<Option<Entry>>,
+    free: Vec<Slot>,
+}
+
+impl Slots {
+    pub(super) fn insert(&mut self, entry: Entry) -> Slot {
+        if let Some(slot) = self.free.pop() {
+            if let Some(place) = self.entries.get_mut(slot.0 as usize) {
+                *place = Some(entry);
+            }
+            return slot;
+        }
+        let slot = Slot(self.entries.len() as u32);
+        self.entries.push(Some(entry));
+        slot
+    }
+
+    pub(super) fn entry(&self, slot: Slot) -> Option<&Entry> {
+        self.entries.get(slot.0 as usize)?.as_ref()
+    }
+
+    pub(super) fn entry_mut(&mut self, slot: Slot) -> Option<&mut Entry> {
+        self.entries.get_mut(slot.0 as usize)?.as_mut()
+    }
+
+    pub(super) fn remove(&mut self, slot: Slot) -> Option<Entry> {
+        let entry = self.entries.get_mut(slot.0 as usize)?.take()?;
+        self.free.push(slot);
+        Some(entry)
+    }
+
+    pub(super) fn used(&self) -> u32 {
+        (self.entries.len() - self.free.len()) as u32
+    }
+}

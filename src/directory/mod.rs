@@ -1,0 +1,458 @@
+//! Who is listed: a state machine without clock, randomness, files or sockets. The same events give the same answers.
+//!
+//! A publish passes in two steps, so that nothing is shown before it is durable: [`Directory::publish`] reserves a
+//! [`Change`]; once the store has it, [`Directory::apply`] shows it, else [`Directory::abandon`] forgets it. There is one
+//! entry a key, and it stays until the latest expiry ever accepted for that key: the kept record *is* the seq floor.
+
+mod admission;
+mod clock;
+mod entry;
+mod feed;
+mod quota;
+
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    vec::Vec,
+};
+
+pub use admission::{AdmissionPolicy, Policy, Rejection};
+pub use clock::{CLOCK_JUMP_HOURS_MAX, CLOCK_SKEW_HOURS_MAX, Marks, Now};
+use entry::{Entry, Slot, Slots};
+use feed::Feeds;
+pub use feed::{Cursor, Filter, Gap, Page, RECORDS_SCANNED_PER_PAGE_MAX};
+use quota::Quota;
+pub use quota::{Bucket, Rate};
+
+use crate::record::{ContactRecord, HashedNodeId, NodeId, Seq, ServiceName, SignedRecord, Timestamp, VerifiedRecord};
+
+/// Anonymity set of a lookup: the announced prefix fits so many records on average.
+pub const RECORDS_PER_SHELF_MIN: u32 = 16;
+/// Entries forgotten in one step, so that a step stays short.
+pub const EXPIRIES_PER_STEP_MAX: usize = 1024;
+
+/// A change that is admitted and not durable yet.
+///
+/// # Security
+/// Give it back by [`Directory::apply`] or [`Directory::abandon`]; until then its key can't change.
+#[derive(Debug)]
+#[must_use = "apply it once durable, or abandon it"]
+pub struct Change {
+    /// Whose record it is.
+    pub node: NodeId,
+    /// The signed bytes.
+    pub record: Arc<[u8]>,
+    /// The hour it was accepted in.
+    pub accepted: Timestamp,
+    /// Until when its seq counts.
+    pub floor_until: Timestamp,
+    entry: Entry,
+    services: Vec<ServiceName>,
+    new_key: bool,
+}
+
+/// Two records that one key signed with one seq: it ran twice, or came back from a backup.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Evidence {
+    /// Whose.
+    pub node: NodeId,
+    /// Both signed records, whole.
+    pub pair: [Arc<[u8]>; 2],
+}
+
+/// What becomes of a verified record.
+#[derive(Debug)]
+pub enum Admission {
+    /// These very bytes are listed and durable: nothing to do.
+    AlreadyCurrent,
+    /// To be made durable.
+    Change(Change),
+    /// Refused, and a proof worth keeping: make it durable without haste.
+    Equivocation {
+        /// The proof.
+        evidence: Evidence,
+        /// What stays listed.
+        current: Arc<[u8]>,
+    },
+}
+
+/// What cheap checks say before a signature is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Screening {
+    /// These very bytes were verified before.
+    AlreadyCurrent,
+    /// Go on to the signature.
+    Verify,
+}
+
+/// The records of one grid.
+#[derive(Debug)]
+pub struct Directory {
+    policy: Policy,
+    clock: clock::Clock,
+    quota: Quota,
+    slots: Slots,
+    by_hash: BTreeMap<HashedNodeId, Slot>,
+    by_floor: BTreeSet<(Timestamp, Slot)>,
+    feeds: Feeds,
+    evidence: BTreeMap<NodeId, [Arc<[u8]>; 2]>,
+    in_flight: BTreeSet<NodeId>,
+    in_flight_new: u32,
+}
+
+impl Directory {
+    /// An empty directory that goes on from `marks`. `generation` is random: positions of another one are a [`Gap`].
+    pub fn new(policy: Policy, now: Now, marks: Marks, generation: u64) -> Self {
+        Self {
+            clock: clock::Clock::new(now, marks),
+            quota: Quota::new(&policy),
+            feeds: Feeds::new(generation, marks.latest_hour),
+            policy,
+            slots: Slots::default(),
+            by_hash: BTreeMap::new(),
+            by_floor: BTreeSet::new(),
+            evidence: BTreeMap::new(),
+            in_flight: BTreeSet::new(),
+            in_flight_new: 0,
+        }
+    }
+
+    /// Takes back what the store kept. The record was verified again; policy is not asked, since what was accepted stays
+    /// (and is hidden where policy does not admit it any more).
+    pub fn restore(&mut self, accepted: Timestamp, floor_until: Timestamp, record: VerifiedRecord) {
+        let (bytes, claims) = record.into_parts();
+        let floor_until = floor_until.max(claims.expires());
+        let entry = Entry::new(bytes.into(), &claims, floor_until, None);
+        let services = entry::service_names(&claims);
+        let hashed = HashedNodeId::new(&self.policy.grid, &claims.node);
+        self.feeds.restore_hour(accepted);
+        self.place(hashed, entry, &services);
+    }
+
+    /// Takes back kept evidence.
+    pub fn restore_evidence(&mut self, evidence: Evidence) {
+        if self.evidence.len() < self.policy.evidence_max as usize {
+            self.evidence.insert(evidence.node, evidence.pair);
+        }
+    }
+
+    /// The checks that cost nothing, in the order of the protocol, the verification budgets among them: a circuit's own
+    /// and the one of all.
+    ///
+    /// # Errors
+    /// The first rule the record breaks.
+    pub fn screen(&mut self, now: Now, record: &SignedRecord, circuit: &mut Bucket) -> Result<Screening, Rejection> {
+        self.clock.observe(now);
+        let claims = record.claims();
+        admission::refuse_wrong_grid(&self.policy, claims)?;
+        admission::refuse_grants(&self.policy, claims)?;
+        admission::refuse_addresses(&self.policy, claims)?;
+        let known = self.current(&claims.node).is_some();
+        admission::refuse_time_window(now.wall, self.clock.marks().forgotten_until, known, claims)?;
+        self.quota.refuse_verification(now, circuit)?;
+        match self.current(&claims.node) {
+            Some(entry) if *entry.record == *record.bytes() => Ok(Screening::AlreadyCurrent),
+            current => {
+                let proven = self.evidence.contains_key(&claims.node);
+                admission::refuse_stale(current, claims.seq)?;
+                admission::refuse_conflict(current.filter(|_| proven), claims.seq)?;
+                Ok(Screening::Verify)
+            }
+        }
+    }
+
+    /// Admits a verified record. Nothing shows until the change is applied.
+    ///
+    /// # Errors
+    /// The first rule the record breaks; every rule of [`Self::screen`] is asked again but the budgets.
+    pub fn publish(&mut self, now: Now, record: VerifiedRecord) -> Result<Admission, Rejection> {
+        self.clock.observe(now);
+        let (bytes, claims) = record.into_parts();
+        admission::refuse_wrong_grid(&self.policy, &claims)?;
+        admission::refuse_grants(&self.policy, &claims)?;
+        admission::refuse_addresses(&self.policy, &claims)?;
+        let current = self.current(&claims.node);
+        admission::refuse_time_window(now.wall, self.clock.marks().forgotten_until, current.is_some(), &claims)?;
+        admission::refuse_in_flight(self.in_flight.contains(&claims.node))?;
+        let Some(entry) = current else {
+            self.quota
+                .refuse_new_key(now, self.listed() + self.in_flight_new, &claims)?;
+            let floor_until = claims.expires();
+            let entry = Entry::new(bytes.into(), &claims, floor_until, None);
+            return Ok(Admission::Change(self.reserve(entry, &claims, true)));
+        };
+        if *entry.record == *bytes {
+            return Ok(Admission::AlreadyCurrent);
+        }
+        admission::refuse_stale(current, claims.seq)?;
+        if claims.seq == entry.seq {
+            return self.equivocation(&claims, bytes.into());
+        }
+        let updates = entry
+            .updates
+            .next(now, self.policy.updates_per_key_per_hour_max, claims.is_withdrawal())?;
+        let floor_until = entry.floor_until.max(claims.expires());
+        let entry = Entry::new(bytes.into(), &claims, floor_until, Some(updates));
+        Ok(Admission::Change(self.reserve(entry, &claims, false)))
+    }
+
+    /// Shows a change that is durable.
+    pub fn apply(&mut self, change: Change) {
+        self.release(&change);
+        let hashed = HashedNodeId::new(&self.policy.grid, &change.node);
+        self.feeds.advance_hour(change.accepted);
+        self.place(hashed, change.entry, &change.services);
+    }
+
+    /// Forgets a change that could not be made durable.
+    pub fn abandon(&mut self, change: Change) {
+        self.release(&change);
+    }
+
+    /// Forgets entries whose floor has passed and returns their keys, at most [`EXPIRIES_PER_STEP_MAX`] a call. Nothing is
+    /// forgotten while the clock is in doubt.
+    pub fn expire(&mut self, now: Now) -> Vec<NodeId> {
+        self.clock.observe(now);
+        let mut forgotten = Vec::new();
+        let Some(deadline) = self.clock.deletes_before(now) else {
+            return forgotten;
+        };
+        let due: Vec<_> = self
+            .by_floor
+            .iter()
+            .take_while(|(floor_until, _)| *floor_until <= deadline)
+            .take(EXPIRIES_PER_STEP_MAX)
+            .copied()
+            .collect();
+        for (floor_until, slot) in due {
+            let Some(node) = self.slots.entry(slot).and_then(Entry::node) else {
+                continue;
+            };
+            // A change in flight would come back after its own deletion.
+            if self.in_flight.contains(&node) {
+                continue;
+            }
+            self.remove(HashedNodeId::new(&self.policy.grid, &node), slot);
+            self.evidence.remove(&node);
+            self.clock.forget_until(floor_until);
+            forgotten.push(node);
+        }
+        forgotten
+    }
+
+    /// The first hour in which there may be something to forget.
+    pub fn next_expiry(&self) -> Option<Timestamp> {
+        self.by_floor
+            .first()
+            .map(|(floor_until, _)| floor_until.plus_hours(CLOCK_SKEW_HOURS_MAX))
+    }
+
+    /// All shown records whose hashed node id starts with the first `bits` of `prefix`, up to `bytes_max`, in the order of
+    /// their hashes, after `after`.
+    pub fn lookup(
+        &self,
+        now: Timestamp,
+        prefix: HashedNodeId,
+        bits: u16,
+        after: Option<HashedNodeId>,
+        bytes_max: usize,
+    ) -> Shelf<'_> {
+        let (first, last) = (prefix.with_tail(bits, false), prefix.with_tail(bits, true));
+        let start = match after {
+            Some(after) if after >= first => core::ops::Bound::Excluded(after.min(last)),
+            _ => core::ops::Bound::Included(first),
+        };
+        let mut shelf = Shelf {
+            records: Vec::new(),
+            more_after: None,
+        };
+        let (mut bytes_left, mut passed) = (bytes_max, None);
+        for (scanned, (hashed, slot)) in self
+            .by_hash
+            .range((start, core::ops::Bound::Included(last)))
+            .enumerate()
+        {
+            let Some(entry) = self.slots.entry(*slot) else { continue };
+            if entry.shown(now, self.policy.addresses) {
+                let size = entry.record.len() + feed::BYTES_PER_RECORD_OVERHEAD;
+                if size > bytes_left || scanned >= RECORDS_SCANNED_PER_PAGE_MAX {
+                    shelf.more_after = passed;
+                    break;
+                }
+                bytes_left -= size;
+                shelf.records.push(&entry.record);
+            }
+            passed = Some(*hashed);
+        }
+        shelf
+    }
+
+    /// What is shown and matches `filter`, from `cursor` on, up to `bytes_max`.
+    ///
+    /// # Errors
+    /// [`Gap`] when the cursor is of another generation: start from the beginning.
+    pub fn page(&self, now: Timestamp, filter: &Filter, cursor: Cursor, bytes_max: usize) -> Result<Page<'_>, Gap> {
+        self.feeds.page(filter, cursor, bytes_max, |slot| {
+            let entry = self.slots.entry(slot)?;
+            entry.shown(now, self.policy.addresses).then_some(&*entry.record)
+        })
+    }
+
+    /// Where a listing starts: at the first change accepted in `since`, or at the very first.
+    pub fn cursor(&self, since: Option<Timestamp>) -> Cursor {
+        self.feeds.start(since)
+    }
+
+    /// Is there anything behind `cursor`?
+    pub fn is_behind(&self, cursor: Cursor) -> bool {
+        self.feeds.is_behind(cursor)
+    }
+
+    /// The proof against a key, if there is one.
+    pub fn evidence(&self, node: &NodeId) -> Option<&[Arc<[u8]>; 2]> {
+        self.evidence.get(node)
+    }
+
+    /// Length of the prefix that a lookup should send: the longest that keeps [`RECORDS_PER_SHELF_MIN`] records together.
+    pub fn lookup_bits(&self) -> u16 {
+        (self.listed() / RECORDS_PER_SHELF_MIN)
+            .checked_ilog2()
+            .map_or(0, |bits| bits as u16)
+    }
+
+    /// Longest lifetime, in hours, that a key new to this introducer may ask for now.
+    pub fn new_key_lifetime_hours_max(&self) -> u16 {
+        self.quota
+            .new_key_lifetime_hours_max(self.listed() + self.in_flight_new)
+    }
+
+    /// Entries kept: shown, hidden and withdrawn ones.
+    pub fn listed(&self) -> u32 {
+        self.slots.used()
+    }
+
+    /// What is to be stored beside the records.
+    pub fn marks(&self) -> Marks {
+        self.clock.marks()
+    }
+
+    /// Is forgetting suspended until the operator confirms the clock?
+    pub fn clock_is_in_doubt(&self) -> bool {
+        self.clock.is_in_doubt()
+    }
+
+    /// The operator says that the clock is right.
+    pub fn confirm_clock(&mut self, now: Now) {
+        self.clock.confirm(now);
+    }
+
+    /// The rules in force.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// Takes new rules. The grid stays: another grid is another introducer.
+    pub fn reload(&mut self, policy: Policy) {
+        let grid = self.policy.grid;
+        self.quota.reload(&policy);
+        self.policy = Policy { grid, ..policy };
+    }
+
+    fn current(&self, node: &NodeId) -> Option<&Entry> {
+        let slot = self.by_hash.get(&HashedNodeId::new(&self.policy.grid, node))?;
+        self.slots.entry(*slot)
+    }
+
+    fn equivocation(&self, claims: &ContactRecord, bytes: Arc<[u8]>) -> Result<Admission, Rejection> {
+        let Some(entry) = self.current(&claims.node) else {
+            return Err(Rejection::InFlight);
+        };
+        let kept = self.evidence.contains_key(&claims.node);
+        if kept || self.evidence.len() >= self.policy.evidence_max as usize {
+            return Err(Rejection::SeqConflict {
+                current: Arc::clone(&entry.record),
+            });
+        }
+        let evidence = Evidence {
+            node: claims.node,
+            pair: [Arc::clone(&entry.record), bytes],
+        };
+        Ok(Admission::Equivocation {
+            evidence,
+            current: Arc::clone(&entry.record),
+        })
+    }
+
+    /// Keeps a proof that is durable.
+    pub fn apply_evidence(&mut self, evidence: Evidence) {
+        self.restore_evidence(evidence);
+    }
+
+    fn reserve(&mut self, entry: Entry, claims: &ContactRecord, new_key: bool) -> Change {
+        self.in_flight.insert(claims.node);
+        self.in_flight_new += u32::from(new_key);
+        Change {
+            node: claims.node,
+            record: Arc::clone(&entry.record),
+            accepted: self.clock.marks().latest_hour,
+            floor_until: entry.floor_until,
+            services: entry::service_names(claims),
+            entry,
+            new_key,
+        }
+    }
+
+    fn release(&mut self, change: &Change) {
+        self.in_flight.remove(&change.node);
+        self.in_flight_new -= u32::from(change.new_key);
+    }
+
+    /// Puts an entry in the place of what its key had before.
+    fn place(&mut self, hashed: HashedNodeId, entry: Entry, services: &[ServiceName]) {
+        let dropped = match self.by_hash.get(&hashed).copied() {
+            Some(slot) => self
+                .remove(hashed, slot)
+                .into_iter()
+                .any(|name| !services.contains(&name)),
+            None => false,
+        };
+        let floor_until = entry.floor_until;
+        let removal = dropped || services.is_empty();
+        let slot = self.slots.insert(entry);
+        let position = self.feeds.append(slot, services, removal);
+        if let Some(entry) = self.slots.entry_mut(slot) {
+            entry.position = position;
+        }
+        self.by_hash.insert(hashed, slot);
+        self.by_floor.insert((floor_until, slot));
+    }
+
+    /// Takes an entry out of every index; returns the services it offered.
+    fn remove(&mut self, hashed: HashedNodeId, slot: Slot) -> Vec<ServiceName> {
+        self.by_hash.remove(&hashed);
+        let Some(entry) = self.slots.remove(slot) else {
+            return Vec::new();
+        };
+        self.by_floor.remove(&(entry.floor_until, slot));
+        let services = entry.services();
+        self.feeds.remove(entry.position, &services);
+        services
+    }
+}
+
+/// One page of a lookup.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Shelf<'a> {
+    /// Signed records.
+    pub records: Vec<&'a [u8]>,
+    /// Where to go on, if there is more.
+    pub more_after: Option<HashedNodeId>,
+}
+
+/// The seq a node must exceed, for a simulation to compare with.
+impl Directory {
+    /// The seq floor of a key; `None` for a key that is not known.
+    pub fn seq_floor(&self, node: &NodeId) -> Option<Seq> {
+        self.current(node).map(|entry| entry.seq)
+    }
+}

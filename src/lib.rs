@@ -1,5 +1,6 @@
 //! anteroom
 #![cfg_attr(not(feature = "cli"), no_std)]
+#![deny(unreachable_pub)]
 
 extern crate alloc;
 

@@ -132,10 +132,6 @@ impl Slots {
         self.entries.get(slot.0 as usize)?.as_ref()
     }
 
-    pub(super) fn entry_mut(&mut self, slot: Slot) -> Option<&mut Entry> {
-        self.entries.get_mut(slot.0 as usize)?.as_mut()
-    }
-
     pub(super) fn remove(&mut self, slot: Slot) -> Option<Entry> {
         let entry = self.entries.get_mut(slot.0 as usize)?.take()?;
         self.free.push(slot);

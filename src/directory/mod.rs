@@ -19,12 +19,12 @@ use alloc::{
 pub use admission::{AdmissionPolicy, Policy, Rejection};
 pub use clock::{CLOCK_JUMP_HOURS_MAX, CLOCK_SKEW_HOURS_MAX, Marks, Now};
 use entry::{Entry, Slot, Slots};
-use feed::Feeds;
 pub use feed::{Cursor, Filter, Gap, Page, RECORDS_SCANNED_PER_PAGE_MAX};
+use feed::{Feeds, Position};
 use quota::Quota;
 pub use quota::{Bucket, Rate};
 
-use crate::record::{ContactRecord, HashedNodeId, NodeId, Seq, ServiceName, SignedRecord, Timestamp, VerifiedRecord};
+use crate::record::{ContactRecord, HashedNodeId, NodeId, ServiceName, SignedRecord, Timestamp, VerifiedRecord};
 
 /// Anonymity set of a lookup: the announced prefix fits so many records on average.
 pub const RECORDS_PER_SHELF_MIN: u32 = 16;
@@ -125,8 +125,8 @@ impl Directory {
         let entry = Entry::new(bytes.into(), &claims, floor_until, None);
         let services = entry::service_names(&claims);
         let hashed = HashedNodeId::new(&self.policy.grid, &claims.node);
-        self.feeds.restore_hour(accepted);
-        self.place(hashed, entry, &services);
+        let position = self.feeds.restored(accepted);
+        self.place(hashed, entry, position, &services);
     }
 
     /// Takes back kept evidence.
@@ -200,8 +200,8 @@ impl Directory {
     pub fn apply(&mut self, change: Change) {
         self.release(&change);
         let hashed = HashedNodeId::new(&self.policy.grid, &change.node);
-        self.feeds.advance_hour(change.accepted);
-        self.place(hashed, change.entry, &change.services);
+        let position = self.feeds.newest(change.accepted);
+        self.place(hashed, change.entry, position, &change.services);
     }
 
     /// Forgets a change that could not be made durable.
@@ -287,7 +287,8 @@ impl Directory {
         shelf
     }
 
-    /// What is shown and matches `filter`, from `cursor` on, up to `bytes_max`.
+    /// What is shown and matches `filter`, from `cursor` on, up to `bytes_max`. What is hidden while a reader passes it, it
+    /// sees when it starts again (a clock that went ahead and came back).
     ///
     /// # Errors
     /// [`Gap`] when the cursor is of another generation: start from the beginning.
@@ -306,6 +307,11 @@ impl Directory {
     /// Is there anything behind `cursor`?
     pub fn is_behind(&self, cursor: Cursor) -> bool {
         self.feeds.is_behind(cursor)
+    }
+
+    /// Are there more than `changes` behind `cursor`?
+    pub fn lags(&self, cursor: Cursor, changes: usize) -> bool {
+        self.feeds.lags(cursor, changes)
     }
 
     /// The proof against a key, if there is one.
@@ -408,36 +414,42 @@ impl Directory {
     }
 
     /// Puts an entry in the place of what its key had before.
-    fn place(&mut self, hashed: HashedNodeId, entry: Entry, services: &[ServiceName]) {
-        let dropped = match self.by_hash.get(&hashed).copied() {
-            Some(slot) => self
-                .remove(hashed, slot)
-                .into_iter()
-                .any(|name| !services.contains(&name)),
+    fn place(&mut self, hashed: HashedNodeId, mut entry: Entry, position: Position, services: &[ServiceName]) {
+        let removal = match self
+            .by_hash
+            .get(&hashed)
+            .copied()
+            .and_then(|slot| self.remove(hashed, slot))
+        {
+            Some(old) => old.removal || old.services.iter().any(|name| !services.contains(name)),
             None => false,
         };
         let floor_until = entry.floor_until;
-        let removal = dropped || services.is_empty();
+        entry.position = position;
         let slot = self.slots.insert(entry);
-        let position = self.feeds.append(slot, services, removal);
-        if let Some(entry) = self.slots.entry_mut(slot) {
-            entry.position = position;
-        }
+        self.feeds
+            .insert(position, slot, services, removal || services.is_empty());
         self.by_hash.insert(hashed, slot);
         self.by_floor.insert((floor_until, slot));
     }
 
-    /// Takes an entry out of every index; returns the services it offered.
-    fn remove(&mut self, hashed: HashedNodeId, slot: Slot) -> Vec<ServiceName> {
+    /// Takes an entry out of every index.
+    fn remove(&mut self, hashed: HashedNodeId, slot: Slot) -> Option<Removed> {
         self.by_hash.remove(&hashed);
-        let Some(entry) = self.slots.remove(slot) else {
-            return Vec::new();
-        };
+        let entry = self.slots.remove(slot)?;
         self.by_floor.remove(&(entry.floor_until, slot));
         let services = entry.services();
-        self.feeds.remove(entry.position, &services);
-        services
+        Some(Removed {
+            removal: self.feeds.remove(entry.position, &services),
+            services,
+        })
     }
+}
+
+/// What an entry leaves behind.
+struct Removed {
+    services: Vec<ServiceName>,
+    removal: bool,
 }
 
 /// One page of a lookup.
@@ -447,12 +459,4 @@ pub struct Shelf<'a> {
     pub records: Vec<&'a [u8]>,
     /// Where to go on, if there is more.
     pub more_after: Option<HashedNodeId>,
-}
-
-/// The seq a node must exceed, for a simulation to compare with.
-impl Directory {
-    /// The seq floor of a key; `None` for a key that is not known.
-    pub fn seq_floor(&self, node: &NodeId) -> Option<Seq> {
-        self.current(node).map(|entry| entry.seq)
-    }
 }

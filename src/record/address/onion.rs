@@ -48,9 +48,10 @@ impl OnionAddress {
             return Err(AddressError::OnionChecksum);
         }
         // An operator's mistake is told to the operator; bytes from a stranger are not worth the curve arithmetic.
-        match ed25519_dalek::VerifyingKey::from_bytes(&key) {
-            Ok(point) if !point.is_weak() => Self::new(key, port),
-            _ => Err(AddressError::OnionKey),
+        if is_service_key(&key) {
+            Self::new(key, port)
+        } else {
+            Err(AddressError::OnionKey)
         }
     }
 
@@ -81,6 +82,15 @@ impl fmt::Display for OnionAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.host(), self.port)
     }
+}
+
+/// A point of the prime-order subgroup in its one encoding. Tor's clients refuse every other key ("must verify that the
+/// key has no torsion component"): one service would have eight addresses.
+fn is_service_key(key: &[u8; 32]) -> bool {
+    ed25519_dalek::VerifyingKey::from_bytes(key).is_ok_and(|verifying| {
+        let point = verifying.to_edwards();
+        !verifying.is_weak() && point.is_torsion_free() && point.compress().to_bytes() == *key
+    })
 }
 
 fn split(bytes: [u8; 35]) -> ([u8; 32], [u8; 3]) {

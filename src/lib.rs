@@ -14,3 +14,5 @@ pub mod ambient;
 pub mod net;
 #[cfg(feature = "cli")]
 pub mod redact;
+#[cfg(feature = "server")]
+pub mod store;

@@ -10,6 +10,8 @@ pub mod record;
 
 #[cfg(feature = "cli")]
 pub mod ambient;
+#[cfg(feature = "client")]
+pub mod client;
 #[cfg(feature = "cli")]
 pub mod net;
 #[cfg(feature = "cli")]

@@ -17,21 +17,9 @@ use data_encoding::HEXLOWER;
 
 /// Where the variants are declared; outside their crate the enums are open, so the source is what lists them.
 const DECLARATIONS: [(&str, &str, &str); 4] = [
-    (
-        "RecordDecodeError",
-        "RecordDecodeError.",
-        include_str!("../src/record/encoding.rs"),
-    ),
-    (
-        "ClaimError",
-        "RecordDecodeError.Claim.",
-        include_str!("../src/record/contact.rs"),
-    ),
-    (
-        "AddressError",
-        "AddressError.",
-        include_str!("../src/record/address/mod.rs"),
-    ),
+    ("RecordDecodeError", "RecordDecodeError.", include_str!("../src/record/encoding.rs")),
+    ("ClaimError", "RecordDecodeError.Claim.", include_str!("../src/record/contact.rs")),
+    ("AddressError", "AddressError.", include_str!("../src/record/address/mod.rs")),
     ("IdError", "IdError.", include_str!("../src/record/id.rs")),
 ];
 
@@ -46,12 +34,7 @@ impl Vector {
         let text = fs::read_to_string(path).expect("a vector is UTF-8");
         let pair = |line: &str| match line.split_once(" = ") {
             Some((key, value)) => (key.to_owned(), value.to_owned()),
-            None => (
-                line.strip_suffix(" =")
-                    .unwrap_or_else(|| panic!("{name}: {line}"))
-                    .to_owned(),
-                String::new(),
-            ),
+            None => (line.strip_suffix(" =").unwrap_or_else(|| panic!("{name}: {line}")).to_owned(), String::new()),
         };
         let lines = text.lines().filter(|line| !line.starts_with('#')).map(pair).collect();
         Self { name, lines }
@@ -65,16 +48,11 @@ impl Vector {
 
     fn texts<'a>(&'a self, key: &str) -> impl Iterator<Item = &'a str> + use<'a> {
         let key = key.to_owned();
-        self.lines
-            .iter()
-            .filter(move |(found, _)| *found == key)
-            .map(|(_, value)| value.as_str())
+        self.lines.iter().filter(move |(found, _)| *found == key).map(|(_, value)| value.as_str())
     }
 
     fn text(&self, key: &str) -> &str {
-        self.texts(key)
-            .next()
-            .unwrap_or_else(|| panic!("{}: no {key}", self.name))
+        self.texts(key).next().unwrap_or_else(|| panic!("{}: no {key}", self.name))
     }
 
     fn bytes(&self, key: &str) -> Vec<u8> {
@@ -119,21 +97,13 @@ fn hex(text: &str) -> Vec<u8> {
 fn reason(family: &str, error: &dyn Debug) -> String {
     let path = format!("{error:?}").replace('(', ".").replace(')', "");
     let path = path.split(" {").next().unwrap_or_default();
-    let path = path
-        .strip_prefix(family)
-        .map_or(path, |rest| rest.trim_start_matches('.'));
-    if path.is_empty() {
-        family.to_owned()
-    } else {
-        format!("{family}.{path}")
-    }
+    let path = path.strip_prefix(family).map_or(path, |rest| rest.trim_start_matches('.'));
+    if path.is_empty() { family.to_owned() } else { format!("{family}.{path}") }
 }
 
 /// The names of the variants of `pub enum {name}` in `source`.
 fn variants<'a>(name: &str, source: &'a str) -> Vec<&'a str> {
-    let (_, rest) = source
-        .split_once(&format!("pub enum {name} {{\n"))
-        .expect("the enum is declared there");
+    let (_, rest) = source.split_once(&format!("pub enum {name} {{\n")).expect("the enum is declared there");
     let (body, _) = rest.split_once("\n}").expect("it ends");
     let lines = body.lines().filter_map(|line| line.strip_prefix("    "));
     lines
@@ -172,11 +142,7 @@ fn a_file_is_named_after_what_it_expects_and_lies_with_its_kind() {
     for vector in all() {
         let path = Path::new(&vector.name);
         let file = path.file_name().and_then(|name| name.to_str()).expect("UTF-8");
-        let folder = path
-            .parent()
-            .and_then(Path::file_name)
-            .and_then(|name| name.to_str())
-            .expect("UTF-8");
+        let folder = path.parent().and_then(Path::file_name).and_then(|name| name.to_str()).expect("UTF-8");
         assert_eq!(file.starts_with("accept-"), vector.accepts(), "{file}");
         assert_eq!(file.starts_with("reject-"), !vector.accepts(), "{file}");
         assert_eq!(vector.text("kind"), folder, "{file}");
@@ -326,12 +292,7 @@ fn lines_of(claims: &ContactRecord) -> Vec<(String, String)> {
         ("issued-hours", claims.issued.hours().to_string()),
         ("lifetime-hours", claims.lifetime.hours().to_string()),
     ];
-    lines.extend(
-        claims
-            .nickname
-            .iter()
-            .map(|name| ("nickname", name.as_str().to_owned())),
-    );
+    lines.extend(claims.nickname.iter().map(|name| ("nickname", name.as_str().to_owned())));
     for service in &claims.services {
         lines.push(("service", format!("{} {}", service.name, service.version)));
         lines.extend(service.addresses.iter().map(|address| ("address", address.to_string())));
@@ -351,10 +312,7 @@ fn contexts() {
             .expect("a context of that name");
         assert_eq!(context.prefix(), vector.bytes("prefix"));
         let secret = NodeSecret::from_seed(vector.key("seed"));
-        assert_eq!(
-            secret.sign(context, &vector.bytes("body")).to_vec(),
-            vector.bytes("signature")
-        );
+        assert_eq!(secret.sign(context, &vector.bytes("body")).to_vec(), vector.bytes("signature"));
     }
 }
 

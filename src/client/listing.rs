@@ -98,10 +98,8 @@ impl Listing {
             other => return Err(ClientError::unfit(&other)),
         };
         self.budget.spend()?;
-        self.credit_pages = self
-            .credit_pages
-            .checked_sub(1)
-            .ok_or(ClientError::Protocol("more pages than it was given credit for"))?;
+        self.credit_pages =
+            self.credit_pages.checked_sub(1).ok_or(ClientError::Protocol("more pages than it was given credit for"))?;
         if !end && self.credit_pages <= CREDIT_PAGES_WINDOW / 2 {
             let pages = CREDIT_PAGES_WINDOW - self.credit_pages;
             self.connection.send(&Request::Credit { pages }).await?;

@@ -17,22 +17,14 @@ pub(super) struct PageBudget {
 
 impl PageBudget {
     pub(super) const fn new() -> Self {
-        Self {
-            pages_left: LISTING_PAGES_MAX,
-            barren_left: BARREN_PAGES_MAX,
-        }
+        Self { pages_left: LISTING_PAGES_MAX, barren_left: BARREN_PAGES_MAX }
     }
 
     /// Takes a page, as one from which nothing is shown until [`PageBudget::fruitful`] says otherwise.
     pub(super) fn spend(&mut self) -> Result<(), ClientError> {
-        self.pages_left = self
-            .pages_left
-            .checked_sub(1)
-            .ok_or(ClientError::Protocol("a listing without an end"))?;
-        self.barren_left = self
-            .barren_left
-            .checked_sub(1)
-            .ok_or(ClientError::Protocol("pages without end, and nothing in them"))?;
+        self.pages_left = self.pages_left.checked_sub(1).ok_or(ClientError::Protocol("a listing without an end"))?;
+        self.barren_left =
+            self.barren_left.checked_sub(1).ok_or(ClientError::Protocol("pages without end, and nothing in them"))?;
         Ok(())
     }
 

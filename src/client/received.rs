@@ -63,26 +63,9 @@ impl Tally {
     }
 
     pub(super) fn dropped(&self) -> Dropped {
-        let [
-            malformed,
-            wrong_grid,
-            not_asked,
-            address_kind,
-            expired,
-            issued_in_future,
-            signature,
-            not_newer,
-        ] = self.counts.each_ref().map(|count| count.load(Relaxed));
-        Dropped {
-            malformed,
-            wrong_grid,
-            not_asked,
-            address_kind,
-            expired,
-            issued_in_future,
-            signature,
-            not_newer,
-        }
+        let [malformed, wrong_grid, not_asked, address_kind, expired, issued_in_future, signature, not_newer] =
+            self.counts.each_ref().map(|count| count.load(Relaxed));
+        Dropped { malformed, wrong_grid, not_asked, address_kind, expired, issued_in_future, signature, not_newer }
     }
 }
 
@@ -174,11 +157,7 @@ impl Sieve {
 
     fn of_grid(&self, bytes: &[u8]) -> Result<SignedRecord, DropReason> {
         let record = SignedRecord::decode(bytes).map_err(|_| DropReason::Malformed)?;
-        if record.claims().grid == self.grid {
-            Ok(record)
-        } else {
-            Err(DropReason::WrongGrid)
-        }
+        if record.claims().grid == self.grid { Ok(record) } else { Err(DropReason::WrongGrid) }
     }
 
     fn shares_shelf(&self, a: &NodeId, b: &NodeId, bits: u16) -> bool {

@@ -73,10 +73,7 @@ impl Subscription {
             events: sender,
         };
         let first = follower.open().await?;
-        Ok(Self {
-            events,
-            task: tokio::spawn(follower.run(first)),
-        })
+        Ok(Self { events, task: tokio::spawn(follower.run(first)) })
     }
 
     /// The next event. Cancel-safe.
@@ -239,9 +236,7 @@ impl Follower {
     /// introducer that restarts do not all come back at once.
     fn pause(&mut self) -> Result<Duration, ClientError> {
         let deadlines = self.shared.settings().deadlines;
-        let doubled = deadlines
-            .reconnect_min
-            .saturating_mul(1 << self.failures.min(DOUBLINGS_MAX));
+        let doubled = deadlines.reconnect_min.saturating_mul(1 << self.failures.min(DOUBLINGS_MAX));
         self.failures = self.failures.saturating_add(1);
         let mean = doubled.min(deadlines.reconnect_max);
         let millis = u64::try_from(mean.as_millis()).unwrap_or(u64::MAX / 2);

@@ -84,10 +84,7 @@ impl Feeds {
     /// Where a row of the store goes: they come back in no order of time, each behind what is there of its hour.
     pub(super) fn restored(&self, accepted: Timestamp) -> Position {
         let (first, after) = (Position::first_of(accepted), Position::first_of(accepted.plus_hours(1)));
-        self.all
-            .range(first..after)
-            .next_back()
-            .map_or(first, |(position, _)| position.next())
+        self.all.range(first..after).next_back().map_or(first, |(position, _)| position.next())
     }
 
     /// Where a change goes: positions never go back, also when the clock does.
@@ -126,17 +123,9 @@ impl Feeds {
     /// Who starts from nothing has nothing to be told of what is gone; who resumes has.
     pub(super) fn start(&self, since: Option<Timestamp>) -> Cursor {
         let next = since.map(Position::first_of).unwrap_or_default();
-        let end = self
-            .all
-            .last_key_value()
-            .map(|(position, _)| position.next())
-            .unwrap_or_default();
+        let end = self.all.last_key_value().map(|(position, _)| position.next()).unwrap_or_default();
         let removals_from = if since.is_some() { next } else { end };
-        Cursor {
-            generation: self.generation,
-            next,
-            removals_from,
-        }
+        Cursor { generation: self.generation, next, removals_from }
     }
 
     pub(super) fn is_behind(&self, cursor: Cursor) -> bool {
@@ -157,11 +146,7 @@ impl Feeds {
         if cursor.generation != self.generation {
             return Err(Gap);
         }
-        let mut page = Page {
-            records: Vec::new(),
-            cursor,
-            end: false,
-        };
+        let mut page = Page { records: Vec::new(), cursor, end: false };
         let mut bytes_left = bytes_max;
         for (scanned, (position, slot)) in self.from(filter, cursor).enumerate() {
             if scanned >= RECORDS_SCANNED_PER_PAGE_MAX {
@@ -190,14 +175,8 @@ impl Feeds {
             Filter::Service(name) => (self.services.get(name), Some(&self.removals)),
         };
         let start = cursor.removals_from.max(cursor.next);
-        let mut offered = first
-            .into_iter()
-            .flat_map(move |feed| feed.range(cursor.next..))
-            .peekable();
-        let mut removed = removals
-            .into_iter()
-            .flat_map(move |feed| feed.range(start..))
-            .peekable();
+        let mut offered = first.into_iter().flat_map(move |feed| feed.range(cursor.next..)).peekable();
+        let mut removed = removals.into_iter().flat_map(move |feed| feed.range(start..)).peekable();
         core::iter::from_fn(move || {
             let take_offered = match (offered.peek(), removed.peek()) {
                 (Some((a, _)), Some((b, _))) => {

@@ -175,8 +175,7 @@ impl Directory {
         admission::refuse_time_window(now.wall, self.clock.marks().forgotten_until, current.is_some(), &claims)?;
         admission::refuse_in_flight(self.in_flight.contains(&claims.node))?;
         let Some(entry) = current else {
-            self.quota
-                .refuse_new_key(now, self.listed() + self.in_flight_new, &claims)?;
+            self.quota.refuse_new_key(now, self.listed() + self.in_flight_new, &claims)?;
             let floor_until = claims.expires();
             let entry = Entry::new(bytes.into(), &claims, floor_until, None);
             return Ok(Admission::Change(self.reserve(entry, &claims, true)));
@@ -188,9 +187,7 @@ impl Directory {
         if claims.seq == entry.seq {
             return self.equivocation(&claims, bytes.into());
         }
-        let updates = entry
-            .updates
-            .next(now, self.policy.updates_per_key_per_hour_max, claims.is_withdrawal())?;
+        let updates = entry.updates.next(now, self.policy.updates_per_key_per_hour_max, claims.is_withdrawal())?;
         let floor_until = entry.floor_until.max(claims.expires());
         let entry = Entry::new(bytes.into(), &claims, floor_until, Some(updates));
         Ok(Admission::Change(self.reserve(entry, &claims, false)))
@@ -242,9 +239,7 @@ impl Directory {
 
     /// The first hour in which there may be something to forget.
     pub fn next_expiry(&self) -> Option<Timestamp> {
-        self.by_floor
-            .first()
-            .map(|(floor_until, _)| floor_until.plus_hours(CLOCK_SKEW_HOURS_MAX))
+        self.by_floor.first().map(|(floor_until, _)| floor_until.plus_hours(CLOCK_SKEW_HOURS_MAX))
     }
 
     /// All shown records whose hashed node id starts with the first `bits` of `prefix`, up to `bytes_max`, in the order of
@@ -262,16 +257,9 @@ impl Directory {
             Some(after) if after >= first => core::ops::Bound::Excluded(after.min(last)),
             _ => core::ops::Bound::Included(first),
         };
-        let mut shelf = Shelf {
-            records: Vec::new(),
-            more_after: None,
-        };
+        let mut shelf = Shelf { records: Vec::new(), more_after: None };
         let (mut bytes_left, mut passed) = (bytes_max, None);
-        for (scanned, (hashed, slot)) in self
-            .by_hash
-            .range((start, core::ops::Bound::Included(last)))
-            .enumerate()
-        {
+        for (scanned, (hashed, slot)) in self.by_hash.range((start, core::ops::Bound::Included(last))).enumerate() {
             let Some(entry) = self.slots.entry(*slot) else { continue };
             if entry.shown(now, self.policy.addresses) {
                 let size = entry.record.len() + feed::BYTES_PER_RECORD_OVERHEAD;
@@ -321,15 +309,12 @@ impl Directory {
 
     /// Length of the prefix that a lookup should send: the longest that keeps [`RECORDS_PER_SHELF_MIN`] records together.
     pub fn lookup_bits(&self) -> u16 {
-        (self.listed() / RECORDS_PER_SHELF_MIN)
-            .checked_ilog2()
-            .map_or(0, |bits| bits as u16)
+        (self.listed() / RECORDS_PER_SHELF_MIN).checked_ilog2().map_or(0, |bits| bits as u16)
     }
 
     /// Longest lifetime, in hours, that a key new to this introducer may ask for now.
     pub fn new_key_lifetime_hours_max(&self) -> u16 {
-        self.quota
-            .new_key_lifetime_hours_max(self.listed() + self.in_flight_new)
+        self.quota.new_key_lifetime_hours_max(self.listed() + self.in_flight_new)
     }
 
     /// Entries kept: shown, hidden and withdrawn ones.
@@ -375,18 +360,10 @@ impl Directory {
         };
         let kept = self.evidence.contains_key(&claims.node);
         if kept || self.evidence.len() >= self.policy.evidence_max as usize {
-            return Err(Rejection::SeqConflict {
-                current: Arc::clone(&entry.record),
-            });
+            return Err(Rejection::SeqConflict { current: Arc::clone(&entry.record) });
         }
-        let evidence = Evidence {
-            node: claims.node,
-            pair: [Arc::clone(&entry.record), bytes],
-        };
-        Ok(Admission::Equivocation {
-            evidence,
-            current: Arc::clone(&entry.record),
-        })
+        let evidence = Evidence { node: claims.node, pair: [Arc::clone(&entry.record), bytes] };
+        Ok(Admission::Equivocation { evidence, current: Arc::clone(&entry.record) })
     }
 
     /// Keeps a proof that is durable.
@@ -415,20 +392,14 @@ impl Directory {
 
     /// Puts an entry in the place of what its key had before.
     fn place(&mut self, hashed: HashedNodeId, mut entry: Entry, position: Position, services: &[ServiceName]) {
-        let removal = match self
-            .by_hash
-            .get(&hashed)
-            .copied()
-            .and_then(|slot| self.remove(hashed, slot))
-        {
+        let removal = match self.by_hash.get(&hashed).copied().and_then(|slot| self.remove(hashed, slot)) {
             Some(old) => old.removal || old.services.iter().any(|name| !services.contains(name)),
             None => false,
         };
         let floor_until = entry.floor_until;
         entry.position = position;
         let slot = self.slots.insert(entry);
-        self.feeds
-            .insert(position, slot, services, removal || services.is_empty());
+        self.feeds.insert(position, slot, services, removal || services.is_empty());
         self.by_hash.insert(hashed, slot);
         self.by_floor.insert((floor_until, slot));
     }
@@ -439,10 +410,7 @@ impl Directory {
         let entry = self.slots.remove(slot)?;
         self.by_floor.remove(&(entry.floor_until, slot));
         let services = entry.services();
-        Some(Removed {
-            removal: self.feeds.remove(entry.position, &services),
-            services,
-        })
+        Some(Removed { removal: self.feeds.remove(entry.position, &services), services })
     }
 }
 

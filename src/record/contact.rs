@@ -118,11 +118,7 @@ impl ContactRecord {
         if self.grants.len() > GRANTS_MAX {
             return Err(ClaimError::TooManyGrants);
         }
-        if self
-            .grants
-            .iter()
-            .any(|grant| grant.is_empty() || grant.len() > GRANT_BYTES_MAX)
-        {
+        if self.grants.iter().any(|grant| grant.is_empty() || grant.len() > GRANT_BYTES_MAX) {
             return Err(ClaimError::GrantSize);
         }
         Ok(())
@@ -150,11 +146,7 @@ impl Service {
             _ => return Err(ClaimError::TooManyAddresses),
         }
         let twice = |(index, address)| self.addresses.iter().take(index).any(|earlier| earlier == address);
-        if self.addresses.iter().enumerate().any(twice) {
-            Err(ClaimError::DuplicateAddress)
-        } else {
-            Ok(())
-        }
+        if self.addresses.iter().enumerate().any(twice) { Err(ClaimError::DuplicateAddress) } else { Ok(()) }
     }
 }
 

@@ -55,13 +55,7 @@ impl<E: Into<Failure>> From<E> for Stop {
 
 impl Store {
     pub(super) const fn new(place: Place, limits: Limits, database: Database, state: State, index: Index) -> Self {
-        Self {
-            condition: Condition::Ready(database),
-            state,
-            index,
-            limits,
-            place,
-        }
+        Self { condition: Condition::Ready(database), state, index, limits, place }
     }
 
     /// The marks of the last group.
@@ -82,16 +76,8 @@ impl Store {
     /// [`CommitError::Fatal`]: the process has to end. Every later commit fails too.
     pub fn commit(&mut self, writes: &[impl Borrow<Write>], marks: Marks, now_millis: u64) -> Result<(), CommitError> {
         let database = self.ready(now_millis)?;
-        let done = contained(|| {
-            Ok(transact(
-                &database,
-                (&self.state, &self.index),
-                self.limits,
-                writes,
-                marks,
-            ))
-        })
-        .unwrap_or_else(|failure| Err(Stop::Failure(failure)));
+        let done = contained(|| Ok(transact(&database, (&self.state, &self.index), self.limits, writes, marks)))
+            .unwrap_or_else(|failure| Err(Stop::Failure(failure)));
         match done {
             Ok((state, changes)) => {
                 log::apply(&mut self.index, changes);
@@ -138,9 +124,7 @@ impl Store {
     }
 
     fn full(&mut self, now_millis: u64) {
-        self.condition = Condition::Full {
-            retry_at_millis: now_millis.saturating_add(RETRY_MILLIS),
-        };
+        self.condition = Condition::Full { retry_at_millis: now_millis.saturating_add(RETRY_MILLIS) };
     }
 
     /// As at a start: everything is verified before anything is written.
@@ -180,11 +164,7 @@ fn transact(
     transaction.set_two_phase_commit(true);
     let (state, index) = before;
     let mut group = Group {
-        state: State {
-            commits: state.commits + 1,
-            marks,
-            ..*state
-        },
+        state: State { commits: state.commits + 1, marks, ..*state },
         staged: Staged::new(index),
         buffer: Vec::new(),
     };
@@ -196,10 +176,7 @@ fn transact(
         if content(&group.state) > content(state).max(limits.content_bytes_max) {
             return Err(Stop::Cap);
         }
-        group.drop_old(
-            &mut log,
-            DROPS_PER_ENTRY * (group.state.next - state.next) + DROPS_PER_GROUP,
-        )?;
+        group.drop_old(&mut log, DROPS_PER_ENTRY * (group.state.next - state.next) + DROPS_PER_GROUP)?;
         let mut meta = transaction.open_table(row::META)?;
         meta.insert(row::STATE_KEY, group.state.encode().as_slice())?;
     }
@@ -220,12 +197,7 @@ impl Group<'_> {
     fn append(&mut self, log: &mut Log<'_>, writes: &[impl Borrow<Write>]) -> Result<(), Stop> {
         for write in writes {
             match write.borrow() {
-                Write::Put {
-                    node,
-                    accepted,
-                    floor_until,
-                    record,
-                } => {
+                Write::Put { node, accepted, floor_until, record } => {
                     self.put(log, *node, (*accepted, *floor_until), record)?;
                 }
                 Write::Delete(node) => self.delete(log, *node)?,
@@ -274,10 +246,7 @@ impl Group<'_> {
     }
 
     fn evidence(&mut self, transaction: &WriteTransaction, writes: &[impl Borrow<Write>]) -> Result<(), Stop> {
-        if !writes
-            .iter()
-            .any(|write| matches!(write.borrow(), Write::Evidence { .. } | Write::ForgetEvidence(_)))
-        {
+        if !writes.iter().any(|write| matches!(write.borrow(), Write::Evidence { .. } | Write::ForgetEvidence(_))) {
             return Ok(());
         }
         let mut table = transaction.open_table(row::EVIDENCE)?;
@@ -287,9 +256,7 @@ impl Group<'_> {
                     let value = row::encode_pair(pair).ok_or(Stop::TooLarge)?;
                     self.state.pairs += 1;
                     self.state.pair_bytes = self.state.pair_bytes.saturating_add(value.len() as u64);
-                    table
-                        .insert(node.as_bytes(), value.as_slice())?
-                        .map(|before| before.value().len())
+                    table.insert(node.as_bytes(), value.as_slice())?.map(|before| before.value().len())
                 }
                 Write::ForgetEvidence(node) => table.remove(node.as_bytes())?.map(|before| before.value().len()),
                 Write::Put { .. } | Write::Delete(_) => None,
@@ -311,10 +278,7 @@ impl Group<'_> {
             let (node, counts) = {
                 let Some((key, value)) = log.pop_first()? else { break };
                 let entry = Entry::decode(value.value())?;
-                let counts = self
-                    .staged
-                    .spot(&entry.node)
-                    .is_some_and(|spot| spot.key() == key.value());
+                let counts = self.staged.spot(&entry.node).is_some_and(|spot| spot.key() == key.value());
                 self.buffer.clear();
                 self.buffer.extend_from_slice(value.value());
                 (entry.node, counts)

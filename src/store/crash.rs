@@ -70,10 +70,7 @@ fn every_image_of_a_crash_holds_what_was_acknowledged() {
             }
         });
     }
-    assert!(
-        images > 1000 && in_flight > 10 && nested > 500,
-        "{images} {in_flight} {nested}"
-    );
+    assert!(images > 1000 && in_flight > 10 && nested > 500, "{images} {in_flight} {nested}");
 }
 
 /// Crashes in the recovery from a crash; what it was going to recover stays. How many.
@@ -88,17 +85,10 @@ fn crash_again(image: &[u8], found: usize, models: &[Model]) -> usize {
     after.apply(&writes, marks);
     let models = [models[found].clone(), after];
     let mut images = 0;
-    crashes(
-        image,
-        &disk.trace(),
-        Syncs::Hold,
-        &mut Random(found as u64),
-        2,
-        |image, _| {
-            images += 1;
-            held(image, 0, &models).unwrap_or_else(|error| panic!("crash in the recovery: {error}"));
-        },
-    );
+    crashes(image, &disk.trace(), Syncs::Hold, &mut Random(found as u64), 2, |image, _| {
+        images += 1;
+        held(image, 0, &models).unwrap_or_else(|error| panic!("crash in the recovery: {error}"));
+    });
     images
 }
 

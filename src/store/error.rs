@@ -124,10 +124,7 @@ impl Failure {
             Self::ReadOnly => OpenError::ReadOnly { directory },
             Self::Io(error) => OpenError::Io(error),
             Self::Foreign => OpenError::Foreign,
-            Self::Newer(found) => OpenError::Newer {
-                found,
-                known: super::row::FORMAT,
-            },
+            Self::Newer(found) => OpenError::Newer { found, known: super::row::FORMAT },
             Self::Damaged(damage) => OpenError::Damaged(damage),
         }
     }

@@ -37,10 +37,7 @@ struct Inner {
 
 impl Disk {
     pub(super) fn holding(bytes: Vec<u8>) -> Self {
-        Self(Mutex::new(Inner {
-            bytes,
-            ..Inner::default()
-        }))
+        Self(Mutex::new(Inner { bytes, ..Inner::default() }))
     }
 
     /// Lets it run full after so many more writes.
@@ -91,11 +88,7 @@ impl Disk {
         let mut inner = self.inner();
         let room = inner.take_room();
         // A disk that runs full takes a part.
-        let data = if room.is_ok() {
-            data
-        } else {
-            &data[..data.len() / 2 / SECTOR_BYTES * SECTOR_BYTES]
-        };
+        let data = if room.is_ok() { data } else { &data[..data.len() / 2 / SECTOR_BYTES * SECTOR_BYTES] };
         let end = offset as usize + data.len();
         if inner.bytes.len() < end {
             inner.bytes.resize(end, 0);
@@ -125,11 +118,7 @@ impl Disk {
 
     pub(super) fn probe_room(&self, _bytes: usize) -> io::Result<()> {
         let inner = self.inner();
-        if inner.acts_left == Some(0) {
-            Err(inner.full_kind.unwrap().into())
-        } else {
-            Ok(())
-        }
+        if inner.acts_left == Some(0) { Err(inner.full_kind.unwrap().into()) } else { Ok(()) }
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {

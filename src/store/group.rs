@@ -56,27 +56,11 @@ impl<T: Send + 'static> GroupCommit<T> {
         clock: impl FnMut() -> u64 + Send + 'static,
         complete: impl FnMut(Vec<T>, Result<(), CommitError>) + Send + 'static,
     ) -> io::Result<Self> {
-        let waiting = Mutex::new(Waiting {
-            submissions: VecDeque::new(),
-            open: true,
-        });
-        let queue = Arc::new(Queue {
-            waiting,
-            wake: Condvar::new(),
-        });
-        let worker = Worker {
-            queue: Closing(Arc::clone(&queue)),
-            store,
-            clock,
-            complete,
-        };
-        let thread = std::thread::Builder::new()
-            .name("store".into())
-            .spawn(move || worker.run())?;
-        Ok(Self {
-            queue,
-            thread: Some(thread),
-        })
+        let waiting = Mutex::new(Waiting { submissions: VecDeque::new(), open: true });
+        let queue = Arc::new(Queue { waiting, wake: Condvar::new() });
+        let worker = Worker { queue: Closing(Arc::clone(&queue)), store, clock, complete };
+        let thread = std::thread::Builder::new().name("store".into()).spawn(move || worker.run())?;
+        Ok(Self { queue, thread: Some(thread) })
     }
 
     /// Hands over changes that belong together, and the marks to go with them when they changed.
@@ -178,9 +162,8 @@ where
             return self.complete(group, result);
         }
         // What makes room must get through where there is none, or there never would be any again.
-        let (freeing, growing): (Vec<_>, Vec<_>) = group
-            .into_iter()
-            .partition(|submission| submission.writes.iter().all(Write::frees));
+        let (freeing, growing): (Vec<_>, Vec<_>) =
+            group.into_iter().partition(|submission| submission.writes.iter().all(Write::frees));
         if growing.is_empty() {
             return self.complete(freeing, result);
         }
@@ -197,11 +180,7 @@ where
 
     fn write(&mut self, group: &[Submission<T>]) -> Result<(), CommitError> {
         let writes: Vec<&Write> = group.iter().flat_map(|submission| &submission.writes).collect();
-        let marks = group
-            .iter()
-            .rev()
-            .find_map(|submission| submission.marks)
-            .unwrap_or_else(|| self.store.marks());
+        let marks = group.iter().rev().find_map(|submission| submission.marks).unwrap_or_else(|| self.store.marks());
         self.store.commit(&writes, marks, (self.clock)())
     }
 }

@@ -50,10 +50,7 @@ impl Header {
     pub(super) fn slots(&self) -> (usize, Option<usize>) {
         let named = usize::from(self.0.get(GOD_BYTE).is_some_and(|byte| byte & PRIMARY != 0));
         let other = 1 - named;
-        (
-            named,
-            (self.transaction(other) > self.transaction(named)).then_some(other),
-        )
+        (named, (self.transaction(other) > self.transaction(named)).then_some(other))
     }
 
     /// What redb is shown so that it verifies `slot` completely, and nothing else will do.

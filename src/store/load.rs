@@ -56,11 +56,7 @@ pub fn open(directory: &Path, limits: Limits) -> Result<Opened, OpenError> {
 
 impl Opened {
     pub(super) fn at(place: Place, limits: Limits) -> Result<Self, OpenError> {
-        match place
-            .existing()
-            .and_then(|medium| medium.map_or_else(|| place.create(create), Ok))
-            .and_then(verify)
-        {
+        match place.existing().and_then(|medium| medium.map_or_else(|| place.create(create), Ok)).and_then(verify) {
             Ok(base) => Ok(Self { place, limits, base }),
             Err(failure) => Err(failure.opening(place.path())),
         }
@@ -120,17 +116,11 @@ impl Base {
 
 impl Held {
     fn database(&self) -> Result<&Database, Failure> {
-        self.0
-            .as_ref()
-            .map(|(database, _)| database)
-            .ok_or(Failure::Damaged(Damage::Panicked))
+        self.0.as_ref().map(|(database, _)| database).ok_or(Failure::Damaged(Damage::Panicked))
     }
 
     fn into_inner(mut self) -> Result<Database, Failure> {
-        self.0
-            .take()
-            .map(|(database, _)| database)
-            .ok_or(Failure::Damaged(Damage::Panicked))
+        self.0.take().map(|(database, _)| database).ok_or(Failure::Damaged(Damage::Panicked))
     }
 }
 
@@ -195,11 +185,7 @@ fn attempt(medium: &Medium, header: &[u8; HEADER_BYTES]) -> Result<Base, Failure
         let database = builder.create_with_backend(Shared(Arc::clone(&quarantine)))?;
         let database = Held(Some((database, Arc::clone(&quarantine))));
         let state = state(database.database()?)?;
-        Ok(Base {
-            database,
-            quarantine: Arc::clone(&quarantine),
-            state,
-        })
+        Ok(Base { database, quarantine: Arc::clone(&quarantine), state })
     })
 }
 
@@ -272,10 +258,7 @@ fn evidence(base: &Base, visit: &mut impl FnMut(Chunk)) -> Result<(), Failure> {
         let (key, value) = entry?;
         let node = NodeId::from_bytes(*key.value());
         pair_bytes += value.value().len() as u64;
-        chunk.push(Evidence {
-            node,
-            pair: row::decode_pair(&node, value.value())?,
-        });
+        chunk.push(Evidence { node, pair: row::decode_pair(&node, value.value())? });
         if chunk.len() == CHUNK_ROWS_MAX {
             visit(Chunk::Evidence(std::mem::take(&mut chunk)));
         }

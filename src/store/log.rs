@@ -52,16 +52,11 @@ pub(super) struct Staged<'a> {
 
 impl<'a> Staged<'a> {
     pub(super) const fn new(index: &'a Index) -> Self {
-        Self {
-            index,
-            changed: BTreeMap::new(),
-        }
+        Self { index, changed: BTreeMap::new() }
     }
 
     pub(super) fn spot(&self, node: &NodeId) -> Option<Spot> {
-        self.changed
-            .get(node)
-            .map_or_else(|| self.index.get(node).copied(), |spot| *spot)
+        self.changed.get(node).map_or_else(|| self.index.get(node).copied(), |spot| *spot)
     }
 
     /// The spot before.

@@ -94,10 +94,7 @@ impl Place {
         }
         let handle = File::open(path).map_err(opening)?;
         match handle.try_lock() {
-            Ok(()) => Ok(Self::Directory {
-                path: path.into(),
-                handle,
-            }),
+            Ok(()) => Ok(Self::Directory { path: path.into(), handle }),
             Err(TryLockError::WouldBlock) => Err(OpenError::Locked { directory: path.into() }),
             Err(TryLockError::Error(error)) => Err(opening(error)),
         }
@@ -137,12 +134,7 @@ impl Place {
                     Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
                     _ => {}
                 }
-                let file = OpenOptions::new()
-                    .read(true)
-                    .write(true)
-                    .create_new(true)
-                    .mode(FILE_MODE)
-                    .open(&new)?;
+                let file = OpenOptions::new().read(true).write(true).create_new(true).mode(FILE_MODE).open(&new)?;
                 let file = Arc::new(file);
                 let filled = fill(Medium::File(Arc::clone(&file))).and_then(|()| Ok(file.sync_all()?));
                 if let Err(failure) = filled {
@@ -177,12 +169,7 @@ impl Place {
 }
 
 fn probe(name: &Path) -> io::Result<()> {
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(FILE_MODE)
-        .open(name)?;
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(FILE_MODE).open(name)?;
     file.write_all(&vec![0; PROBE_BYTES])?;
     file.sync_data()
 }

@@ -5,9 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use super::{Chunk, Limits, Loaded, Marks, OpenError, Opened, Write, fault::Disk, medium::Place};
 use crate::record::{ContactRecord, GridId, Lifetime, NodeId, NodeSecret, Timestamp};
 
-pub(super) const LIMITS: Limits = Limits {
-    content_bytes_max: 1 << 40,
-};
+pub(super) const LIMITS: Limits = Limits { content_bytes_max: 1 << 40 };
 
 /// splitmix64: enough for tests, and the same everywhere.
 pub(super) struct Random(pub(super) u64);
@@ -36,15 +34,8 @@ pub(super) struct Model {
 
 impl Default for Model {
     fn default() -> Self {
-        let marks = Marks {
-            latest_hour: Timestamp::EPOCH,
-            forgotten_until: Timestamp::EPOCH,
-        };
-        Self {
-            rows: BTreeMap::new(),
-            evidence: BTreeMap::new(),
-            marks,
-        }
+        let marks = Marks { latest_hour: Timestamp::EPOCH, forgotten_until: Timestamp::EPOCH };
+        Self { rows: BTreeMap::new(), evidence: BTreeMap::new(), marks }
     }
 }
 
@@ -53,12 +44,7 @@ impl Model {
         self.marks = marks;
         for write in writes.iter().cloned() {
             match write {
-                Write::Put {
-                    node,
-                    accepted,
-                    floor_until,
-                    record,
-                } => {
+                Write::Put { node, accepted, floor_until, record } => {
                     self.rows.insert(node, (accepted, floor_until, record.to_vec()));
                 }
                 Write::Delete(node) => drop(self.rows.remove(&node)),
@@ -71,25 +57,17 @@ impl Model {
 
 /// Loads all that is there.
 pub(super) fn load(opened: Opened) -> Result<(Model, Loaded), OpenError> {
-    let mut model = Model {
-        marks: opened.marks(),
-        ..Model::default()
-    };
+    let mut model = Model { marks: opened.marks(), ..Model::default() };
     let loaded = opened.load(|chunk| match chunk {
         Chunk::Rows(rows) => {
             for row in rows {
                 let held = (row.accepted, row.floor_until, row.record.bytes().to_vec());
-                assert!(
-                    model.rows.insert(row.record.claims().node, held).is_none(),
-                    "a node twice"
-                );
+                assert!(model.rows.insert(row.record.claims().node, held).is_none(), "a node twice");
             }
         }
         Chunk::Evidence(pairs) => {
             for evidence in pairs {
-                model
-                    .evidence
-                    .insert(evidence.node, evidence.pair.map(|record| record.bytes().to_vec()));
+                model.evidence.insert(evidence.node, evidence.pair.map(|record| record.bytes().to_vec()));
             }
         }
     })?;
@@ -112,42 +90,27 @@ impl Workload {
     pub(super) fn new(seed: u64, nodes: usize) -> Self {
         let mut random = Random(seed);
         let records = (0..nodes).map(|_| records_of(&mut random)).collect();
-        Self {
-            random,
-            records,
-            hour: 500_000,
-        }
+        Self { random, records, hour: 500_000 }
     }
 
     pub(super) fn marks(&mut self) -> Marks {
         self.hour += self.random.below(2) as u32;
         let latest_hour = Timestamp::from_hours(self.hour);
-        Marks {
-            latest_hour,
-            forgotten_until: latest_hour.minus_hours(722),
-        }
+        Marks { latest_hour, forgotten_until: latest_hour.minus_hours(722) }
     }
 
     pub(super) fn put(&mut self) -> Write {
         let (node, records) = &self.records[self.random.below(self.records.len() as u64) as usize];
         let record = Arc::clone(&records[self.random.below(records.len() as u64) as usize]);
         let accepted = Timestamp::from_hours(self.hour);
-        Write::Put {
-            node: *node,
-            accepted,
-            floor_until: accepted.plus_hours(record.len() as u32),
-            record,
-        }
+        Write::Put { node: *node, accepted, floor_until: accepted.plus_hours(record.len() as u32), record }
     }
 
     fn write(&mut self) -> Write {
         let (node, records) = &self.records[self.random.below(self.records.len() as u64) as usize];
         match self.random.below(16) {
             0..=2 => Write::Delete(*node),
-            3 => Write::Evidence {
-                node: *node,
-                pair: [Arc::clone(&records[0]), Arc::clone(&records[1])],
-            },
+            3 => Write::Evidence { node: *node, pair: [Arc::clone(&records[0]), Arc::clone(&records[1])] },
             4 => Write::ForgetEvidence(*node),
             _ => self.put(),
         }

@@ -52,26 +52,14 @@ impl Quarantine {
     /// Over a file with content; redb is shown `header` in place of its first bytes.
     pub(super) fn holding(medium: Medium, header: &[u8; HEADER_BYTES]) -> io::Result<Arc<Self>> {
         let length = medium.len()?;
-        let mut held = Held {
-            acts: Vec::new(),
-            bytes: 0,
-            blocks: BTreeMap::new(),
-            length,
-            visible: length,
-        };
+        let mut held = Held { acts: Vec::new(), bytes: 0, blocks: BTreeMap::new(), length, visible: length };
         held.patch(&medium, 0, header)?;
-        Ok(Arc::new(Self {
-            medium,
-            stance: RwLock::new(Stance::Held(held)),
-        }))
+        Ok(Arc::new(Self { medium, stance: RwLock::new(Stance::Held(held)) }))
     }
 
     /// Over a new, empty file.
     pub(super) fn open(medium: Medium) -> Arc<Self> {
-        Arc::new(Self {
-            medium,
-            stance: RwLock::new(Stance::Released),
-        })
+        Arc::new(Self { medium, stance: RwLock::new(Stance::Released) })
     }
 
     /// Lets everything held back happen, and from here on everything at once.
@@ -116,10 +104,7 @@ impl Quarantine {
 
     /// Whether acts go straight to the medium.
     fn released(&self) -> bool {
-        matches!(
-            &*self.stance.read().unwrap_or_else(PoisonError::into_inner),
-            Stance::Released
-        )
+        matches!(&*self.stance.read().unwrap_or_else(PoisonError::into_inner), Stance::Released)
     }
 
     fn len(&self) -> io::Result<u64> {
@@ -163,10 +148,7 @@ impl Held {
     }
 
     fn patch(&mut self, medium: &Medium, offset: u64, data: &[u8]) -> io::Result<()> {
-        let end = offset
-            .checked_add(data.len() as u64)
-            .filter(|end| *end <= self.length)
-            .ok_or_else(past_the_end)?;
+        let end = offset.checked_add(data.len() as u64).filter(|end| *end <= self.length).ok_or_else(past_the_end)?;
         let mut data = data.iter();
         for number in offset / BLOCK_BYTES as u64..end.div_ceil(BLOCK_BYTES as u64) {
             let start = number * BLOCK_BYTES as u64;
@@ -182,35 +164,22 @@ impl Held {
                 continue;
             };
             let from = offset.saturating_sub(start) as usize;
-            block
-                .iter_mut()
-                .skip(from)
-                .zip(&mut data)
-                .for_each(|(to, from)| *to = *from);
+            block.iter_mut().skip(from).zip(&mut data).for_each(|(to, from)| *to = *from);
         }
         Ok(())
     }
 
     fn read(&self, medium: &Medium, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        let end = offset
-            .checked_add(out.len() as u64)
-            .filter(|end| *end <= self.length)
-            .ok_or_else(past_the_end)?;
+        let end = offset.checked_add(out.len() as u64).filter(|end| *end <= self.length).ok_or_else(past_the_end)?;
         let there = self.visible.saturating_sub(offset).min(out.len() as u64) as usize;
         let (real, grown) = out.split_at_mut(there);
         if !real.is_empty() {
             medium.read(offset, real)?;
         }
         grown.fill(0);
-        for (number, block) in self
-            .blocks
-            .range(offset / BLOCK_BYTES as u64..end.div_ceil(BLOCK_BYTES as u64))
-        {
+        for (number, block) in self.blocks.range(offset / BLOCK_BYTES as u64..end.div_ceil(BLOCK_BYTES as u64)) {
             let start = number * BLOCK_BYTES as u64;
-            let (skip_block, skip_out) = (
-                offset.saturating_sub(start) as usize,
-                start.saturating_sub(offset) as usize,
-            );
+            let (skip_block, skip_out) = (offset.saturating_sub(start) as usize, start.saturating_sub(offset) as usize);
             let to = out.iter_mut().skip(skip_out);
             block.iter().skip(skip_block).zip(to).for_each(|(from, to)| *to = *from);
         }
@@ -245,26 +214,14 @@ impl redb::StorageBackend for Shared {
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        if self.0.released() {
-            self.0.medium.set_len(len)
-        } else {
-            self.0.act(Act::SetLen(len))
-        }
+        if self.0.released() { self.0.medium.set_len(len) } else { self.0.act(Act::SetLen(len)) }
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        if self.0.released() {
-            self.0.medium.sync_data()
-        } else {
-            self.0.act(Act::Sync)
-        }
+        if self.0.released() { self.0.medium.sync_data() } else { self.0.act(Act::Sync) }
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        if self.0.released() {
-            self.0.medium.write(offset, data)
-        } else {
-            self.0.act(Act::Write(offset, data.into()))
-        }
+        if self.0.released() { self.0.medium.write(offset, data) } else { self.0.act(Act::Write(offset, data.into())) }
     }
 }

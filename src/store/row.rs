@@ -63,23 +63,12 @@ impl State {
         row_bytes: 0,
         pairs: 0,
         pair_bytes: 0,
-        marks: Marks {
-            latest_hour: Timestamp::EPOCH,
-            forgotten_until: Timestamp::EPOCH,
-        },
+        marks: Marks { latest_hour: Timestamp::EPOCH, forgotten_until: Timestamp::EPOCH },
     };
 
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(STATE_BYTES);
-        let numbers = [
-            self.commits,
-            self.next,
-            self.entries,
-            self.rows,
-            self.row_bytes,
-            self.pairs,
-            self.pair_bytes,
-        ];
+        let numbers = [self.commits, self.next, self.entries, self.rows, self.row_bytes, self.pairs, self.pair_bytes];
         for number in numbers {
             bytes.extend_from_slice(&number.to_be_bytes());
         }
@@ -93,31 +82,15 @@ impl State {
         let (numbers, hours) = bytes.split_at(7 * 8);
         let [commits, next, entries, rows, row_bytes, pairs, pair_bytes] = words(numbers)?.map(u64::from_be_bytes);
         let [latest_hour, forgotten_until] = words(hours)?.map(u32::from_be_bytes).map(Timestamp::from_hours);
-        let marks = Marks {
-            latest_hour,
-            forgotten_until,
-        };
-        Ok(Self {
-            commits,
-            next,
-            entries,
-            rows,
-            row_bytes,
-            pairs,
-            pair_bytes,
-            marks,
-        })
+        let marks = Marks { latest_hour, forgotten_until };
+        Ok(Self { commits, next, entries, rows, row_bytes, pairs, pair_bytes, marks })
     }
 }
 
 /// `N` numbers of `BYTES` bytes.
 fn words<const N: usize, const BYTES: usize>(bytes: &[u8]) -> Result<[[u8; BYTES]; N], Failure> {
     let (words, rest) = bytes.as_chunks::<BYTES>();
-    if rest.is_empty() {
-        words.try_into().map_err(|_| ROW)
-    } else {
-        Err(ROW)
-    }
+    if rest.is_empty() { words.try_into().map_err(|_| ROW) } else { Err(ROW) }
 }
 
 /// An entry of the log.
@@ -143,14 +116,7 @@ impl<'a> Entry<'a> {
         }
         let (hours, record) = rest.split_first_chunk::<8>().ok_or(ROW)?;
         let [accepted, floor_until] = words(hours)?.map(u32::from_be_bytes).map(Timestamp::from_hours);
-        Ok(Self {
-            node,
-            row: Some(EntryRow {
-                accepted,
-                floor_until,
-                record,
-            }),
-        })
+        Ok(Self { node, row: Some(EntryRow { accepted, floor_until, record }) })
     }
 
     /// Writes a row's entry into `buffer`.
@@ -166,11 +132,7 @@ impl<'a> Entry<'a> {
 impl EntryRow<'_> {
     /// The row, its record decoded but unverified.
     pub(super) fn decode(&self, node: &NodeId) -> Result<Row, Failure> {
-        Ok(Row {
-            accepted: self.accepted,
-            floor_until: self.floor_until,
-            record: record(self.record, node)?,
-        })
+        Ok(Row { accepted: self.accepted, floor_until: self.floor_until, record: record(self.record, node)? })
     }
 }
 
@@ -190,11 +152,7 @@ pub(super) fn decode_pair(node: &NodeId, value: &[u8]) -> Result<[SignedRecord; 
 
 fn record(bytes: &[u8], node: &NodeId) -> Result<SignedRecord, Failure> {
     let record = SignedRecord::decode(bytes).map_err(|_| RECORD)?;
-    if record.claims().node == *node {
-        Ok(record)
-    } else {
-        Err(RECORD)
-    }
+    if record.claims().node == *node { Ok(record) } else { Err(RECORD) }
 }
 
 pub(super) const ROW: Failure = Failure::Damaged(Damage::Row);

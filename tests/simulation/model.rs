@@ -17,10 +17,7 @@ pub struct Row {
 
 impl Row {
     pub fn expires(&self) -> Timestamp {
-        SignedRecord::decode(&self.bytes)
-            .expect("the model keeps records only")
-            .claims()
-            .expires()
+        SignedRecord::decode(&self.bytes).expect("the model keeps records only").claims().expires()
     }
 }
 
@@ -52,10 +49,7 @@ impl Model {
             );
         }
         if let Some(current) = self.rows.get(&node) {
-            let known = SignedRecord::decode(&current.bytes)
-                .expect("kept bytes decode")
-                .claims()
-                .seq;
+            let known = SignedRecord::decode(&current.bytes).expect("kept bytes decode").claims().seq;
             assert!(seq > known, "a listed key went from seq {known} to {seq}");
             assert!(row.floor_until >= current.floor_until, "a floor was shortened");
         }

@@ -118,24 +118,12 @@ fn policy() -> Policy {
 
 impl World {
     pub fn new(seed: u64) -> Self {
-        let start = Now {
-            wall: Timestamp::from_hours(START_HOUR),
-            steady_millis: 0,
-        };
+        let start = Now { wall: Timestamp::from_hours(START_HOUR), steady_millis: 0 };
         let directory = Directory::new(policy(), start, Marks::NONE, 1);
-        let nodes = (0..NODES)
-            .map(|number| Node {
-                secret: secret(number),
-                seq: 0,
-                signed: Vec::new(),
-            })
-            .collect();
+        let nodes = (0..NODES).map(|number| Node { secret: secret(number), seq: 0, signed: Vec::new() }).collect();
         Self {
             random: seed,
-            follower: Follower {
-                cursor: directory.cursor(None),
-                knows: BTreeMap::new(),
-            },
+            follower: Follower { cursor: directory.cursor(None), knows: BTreeMap::new() },
             directory,
             model: Model::default(),
             in_flight: Vec::new(),
@@ -194,26 +182,15 @@ impl World {
 
     fn now(&self) -> Now {
         let wall = Timestamp::from_unix_seconds(self.wall_millis / 1000);
-        Now {
-            wall,
-            steady_millis: self.steady_millis,
-        }
+        Now { wall, steady_millis: self.steady_millis }
     }
 
     fn sign(&mut self, secret: &NodeSecret, seq: u64, issued: Timestamp, withdrawal: bool) -> Vec<u8> {
-        let name = if self.below(4) == 0 {
-            "relay".parse().expect("a name")
-        } else {
-            storage()
-        };
+        let name = if self.below(4) == 0 { "relay".parse().expect("a name") } else { storage() };
         let port = 1 + self.below(60_000) as u16;
         let address = OnionAddress::new([port as u8; 32], port).expect("a port");
-        let service = Service {
-            name,
-            version: 1,
-            addresses: vec![Address::Onion(address)],
-            attributes: Default::default(),
-        };
+        let service =
+            Service { name, version: 1, addresses: vec![Address::Onion(address)], attributes: Default::default() };
         let lifetime = [1, 3, 24, 100, 720][self.below(5) as usize];
         let record = ContactRecord {
             grid: grid(),
@@ -279,10 +256,7 @@ impl World {
         let last = damaged.len() - 1;
         damaged[last] ^= 1;
         self.offer(&damaged);
-        let foreign = ContactRecord {
-            grid: GridId::from_bytes([1; 32]),
-            ..claims(&bytes)
-        };
+        let foreign = ContactRecord { grid: GridId::from_bytes([1; 32]), ..claims(&bytes) };
         let foreign = foreign.sign(&secret(77)).expect("a record").bytes().to_vec();
         self.offer(&foreign);
     }
@@ -318,12 +292,7 @@ impl World {
                 true
             }
             Ok(Admission::Equivocation { evidence, .. }) => {
-                assert!(
-                    evidence
-                        .pair
-                        .iter()
-                        .all(|proof| claims(proof).seq == seq && claims(proof).node == node)
-                );
+                assert!(evidence.pair.iter().all(|proof| claims(proof).seq == seq && claims(proof).node == node));
                 assert_ne!(evidence.pair[0], evidence.pair[1]);
                 self.directory.apply_evidence(evidence);
                 assert!(self.directory.evidence(&node).is_some());
@@ -340,10 +309,7 @@ impl World {
     /// Who is in can always go on or leave, however full it is.
     fn known_keys_are_not_squeezed(&self, rejection: &Rejection, known: &Row, seq: u64) {
         assert!(
-            !matches!(
-                rejection,
-                Rejection::Full | Rejection::NewKeyRate { .. } | Rejection::LifetimeTooLong { .. }
-            ),
+            !matches!(rejection, Rejection::Full | Rejection::NewKeyRate { .. } | Rejection::LifetimeTooLong { .. }),
             "a known key was refused for want of room: {rejection}"
         );
         match rejection {
@@ -388,11 +354,7 @@ impl World {
     }
 
     fn write(&mut self, change: &Change) {
-        let row = Row {
-            bytes: change.record.to_vec(),
-            accepted: change.accepted,
-            floor_until: change.floor_until,
-        };
+        let row = Row { bytes: change.record.to_vec(), accepted: change.accepted, floor_until: change.floor_until };
         self.model.accept(change.node, row);
         self.model.marks = Some(self.directory.marks());
     }
@@ -417,20 +379,11 @@ impl World {
         let marks = self.model.marks.unwrap_or(Marks::NONE);
         self.directory = Directory::new(policy(), now, marks, generation);
         for row in self.model.rows.values() {
-            let verified = SignedRecord::decode(&row.bytes)
-                .expect("a record")
-                .verify()
-                .expect("signed");
+            let verified = SignedRecord::decode(&row.bytes).expect("a record").verify().expect("signed");
             self.directory.restore(row.accepted, row.floor_until, verified);
         }
         let cursor = self.directory.cursor(None);
-        let old = std::mem::replace(
-            &mut self.follower,
-            Follower {
-                cursor,
-                knows: BTreeMap::new(),
-            },
-        );
+        let old = std::mem::replace(&mut self.follower, Follower { cursor, knows: BTreeMap::new() });
         let gap = self.directory.page(now.wall, &Filter::All, old.cursor, PAGE_BYTES);
         assert!(gap.is_err(), "a position of another run was taken");
         self.tally.count("crash");
@@ -455,10 +408,7 @@ impl World {
         } else {
             self.wall_millis -= millis.min(self.wall_millis);
             // What was hidden for a while is seen by who starts again.
-            self.follower = Follower {
-                cursor: self.directory.cursor(None),
-                knows: BTreeMap::new(),
-            };
+            self.follower = Follower { cursor: self.directory.cursor(None), knows: BTreeMap::new() };
             self.tally.count("clock back");
         }
     }
@@ -475,10 +425,7 @@ impl World {
         let forgotten = self.directory.expire(now);
         if self.directory.clock_is_in_doubt() {
             self.tally.count("clock in doubt");
-            assert!(
-                forgotten.is_empty(),
-                "something was forgotten while the clock was in doubt"
-            );
+            assert!(forgotten.is_empty(), "something was forgotten while the clock was in doubt");
         }
         let passed = ((now.steady_millis - self.anchor.steady_millis) / HOUR_MILLIS) as u32;
         let expected = self.anchor.wall.plus_hours(passed).hours();
@@ -488,10 +435,7 @@ impl World {
                 "forgotten on a wrong clock's word"
             );
             let row = self.model.rows.remove(&node).expect("what is forgotten was there");
-            assert!(
-                row.floor_until.plus_hours(CLOCK_SKEW_HOURS_MAX) <= now.wall,
-                "a floor was forgotten too early"
-            );
+            assert!(row.floor_until.plus_hours(CLOCK_SKEW_HOURS_MAX) <= now.wall, "a floor was forgotten too early");
             self.model.marks = Some(self.directory.marks());
             self.tally.count("forgotten");
         }
@@ -500,11 +444,7 @@ impl World {
     fn compare(&mut self) {
         let now = self.now().wall;
         let shown = self.model.shown(now);
-        assert_eq!(
-            self.listed(now, &Filter::All),
-            shown,
-            "the listing differs from the model"
-        );
+        assert_eq!(self.listed(now, &Filter::All), shown, "the listing differs from the model");
         assert_eq!(self.directory.listed() as usize, self.model.rows.len());
         assert!(self.directory.listed() <= RECORDS_MAX);
         for node in self.model.rows.keys() {
@@ -525,9 +465,7 @@ impl World {
             prefix[0] = if bits == 0 { 0 } else { (shelf << (8 - bits)) as u8 };
             let mut after = None;
             loop {
-                let page = self
-                    .directory
-                    .lookup(now, HashedNodeId::from_bytes(prefix), bits, after, PAGE_BYTES);
+                let page = self.directory.lookup(now, HashedNodeId::from_bytes(prefix), bits, after, PAGE_BYTES);
                 for record in page.records {
                     assert_eq!(shown.get(&claims(record).node).map(Vec::as_slice), Some(record));
                     found += 1;
@@ -538,26 +476,16 @@ impl World {
                 }
             }
         }
-        assert_eq!(
-            found,
-            shown.len(),
-            "every record stands on exactly one shelf of {bits} bits"
-        );
+        assert_eq!(found, shown.len(), "every record stands on exactly one shelf of {bits} bits");
     }
 
     fn listed(&self, now: Timestamp, filter: &Filter) -> BTreeMap<NodeId, Vec<u8>> {
         let mut all = BTreeMap::new();
         let mut cursor = self.directory.cursor(None);
         loop {
-            let page = self
-                .directory
-                .page(now, filter, cursor, PAGE_BYTES)
-                .expect("a cursor of this run");
+            let page = self.directory.page(now, filter, cursor, PAGE_BYTES).expect("a cursor of this run");
             for record in page.records {
-                assert!(
-                    all.insert(claims(record).node, record.to_vec()).is_none(),
-                    "listed twice"
-                );
+                assert!(all.insert(claims(record).node, record.to_vec()).is_none(), "listed twice");
             }
             cursor = page.cursor;
             if page.end {
@@ -570,10 +498,8 @@ impl World {
     fn follow(&mut self, now: Timestamp) {
         let filter = Filter::Service(storage());
         loop {
-            let page = self
-                .directory
-                .page(now, &filter, self.follower.cursor, PAGE_BYTES)
-                .expect("a cursor of this run");
+            let page =
+                self.directory.page(now, &filter, self.follower.cursor, PAGE_BYTES).expect("a cursor of this run");
             for record in page.records {
                 self.follower.knows.insert(claims(record).node, record.to_vec());
             }
@@ -593,11 +519,7 @@ impl World {
         }
         for (node, bytes) in self.model.shown(now) {
             if offers_storage(&bytes) {
-                assert_eq!(
-                    self.follower.knows.get(&node),
-                    Some(&bytes),
-                    "a watcher missed a record"
-                );
+                assert_eq!(self.follower.knows.get(&node), Some(&bytes), "a watcher missed a record");
             }
         }
     }

@@ -67,11 +67,9 @@ impl ClearnetAddress {
 
     pub(super) fn from_host(host: &str, port: u16) -> Result<Self, AddressError> {
         let literal = match host.strip_prefix('[').map(|rest| rest.strip_suffix(']')) {
-            Some(inner) => Some(IpAddr::V6(
-                inner
-                    .and_then(|text| text.parse().ok())
-                    .ok_or(AddressError::ClearnetForm)?,
-            )),
+            Some(inner) => {
+                Some(IpAddr::V6(inner.and_then(|text| text.parse().ok()).ok_or(AddressError::ClearnetForm)?))
+            }
             None => host.parse::<Ipv4Addr>().ok().map(IpAddr::V4),
         };
         let Some(ip) = literal else {
@@ -79,11 +77,7 @@ impl ClearnetAddress {
         };
         let address = Self::new(ClearnetHost::Ip(ip), port)?;
         // One address, one spelling: what was typed must be what is printed.
-        if host_text(&address.host) == host {
-            Ok(address)
-        } else {
-            Err(AddressError::ClearnetForm)
-        }
+        if host_text(&address.host) == host { Ok(address) } else { Err(AddressError::ClearnetForm) }
     }
 
     /// The part before the port.
@@ -117,9 +111,7 @@ fn canonical_name(name: &str) -> Result<(), AddressError> {
             && label.len() <= LABEL_BYTES_MAX
             && !label.starts_with('-')
             && !label.ends_with('-')
-            && label
-                .bytes()
-                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+            && label.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
     };
     let top = name.rsplit('.').next().unwrap_or_default();
     if name.len() > NAME_BYTES_MAX
@@ -146,11 +138,7 @@ fn global_v4(ip: Ipv4Addr) -> Result<(), AddressError> {
         || (a == 198 && (b == 18 || b == 19)) // benchmarking, RFC 2544
         || ip.is_documentation()
         || a >= 224; // multicast, reserved, broadcast
-    if local {
-        Err(AddressError::ClearnetNotGlobal)
-    } else {
-        Ok(())
-    }
+    if local { Err(AddressError::ClearnetNotGlobal) } else { Ok(()) }
 }
 
 fn global_v6(ip: Ipv6Addr) -> Result<(), AddressError> {
@@ -161,9 +149,5 @@ fn global_v6(ip: Ipv6Addr) -> Result<(), AddressError> {
     let global = a & 0xe000 == 0x2000;
     let assigned_to_protocols = a == 0x2002 || (a == 0x2001 && b < 0x0200);
     let documentation = (a == 0x2001 && b == 0x0db8) || (a == 0x3fff && b < 0x1000);
-    if !global || assigned_to_protocols || documentation {
-        Err(AddressError::ClearnetNotGlobal)
-    } else {
-        Ok(())
-    }
+    if !global || assigned_to_protocols || documentation { Err(AddressError::ClearnetNotGlobal) } else { Ok(()) }
 }

@@ -138,11 +138,7 @@ pub struct AddressKinds {
 
 impl Default for AddressKinds {
     fn default() -> Self {
-        Self {
-            onion: true,
-            i2p: true,
-            clearnet: false,
-        }
+        Self { onion: true, i2p: true, clearnet: false }
     }
 }
 

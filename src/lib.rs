@@ -9,6 +9,8 @@ pub mod record;
 
 #[cfg(feature = "cli")]
 pub mod ambient;
+#[cfg(feature = "carrier-loopback")]
+pub mod carrier;
 #[cfg(feature = "client")]
 pub mod client;
 #[cfg(feature = "cli")]

@@ -76,6 +76,8 @@ pub mod cli;
 
 #[cfg(feature = "cli")]
 pub mod ambient;
+#[cfg(feature = "carrier-loopback")]
+pub mod carrier;
 #[cfg(feature = "client")]
 pub mod client;
 #[cfg(feature = "cli")]

@@ -98,8 +98,8 @@ impl Listing {
             other => return Err(ClientError::unfit(&other)),
         };
         self.budget.spend()?;
-        self.credit_pages =
-            self.credit_pages.checked_sub(1).ok_or(ClientError::Protocol("more pages than it was given credit for"))?;
+        // Pages that come without credit are read at the same pace as others: the socket holds back the rest.
+        self.credit_pages = self.credit_pages.saturating_sub(1);
         if !end && self.credit_pages <= CREDIT_PAGES_WINDOW / 2 {
             let pages = CREDIT_PAGES_WINDOW - self.credit_pages;
             self.connection.send(&Request::Credit { pages }).await?;

@@ -6,10 +6,7 @@ use crate::{directory::Now, record::Timestamp};
 pub fn wall() -> Timestamp {
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the wall clock")]
     let now = std::time::SystemTime::now();
-    Timestamp::from_unix_seconds(
-        now.duration_since(std::time::UNIX_EPOCH)
-            .map_or(0, |since| since.as_secs()),
-    )
+    Timestamp::from_unix_seconds(now.duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs()))
 }
 
 /// Milliseconds of a clock that never jumps and goes on while the machine sleeps (`CLOCK_BOOTTIME`). Only differences mean
@@ -17,17 +14,12 @@ pub fn wall() -> Timestamp {
 pub fn steady_millis() -> u64 {
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the steady clock")]
     let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
-    (now.tv_sec as u64)
-        .saturating_mul(1000)
-        .saturating_add(now.tv_nsec as u64 / 1_000_000)
+    (now.tv_sec as u64).saturating_mul(1000).saturating_add(now.tv_nsec as u64 / 1_000_000)
 }
 
 /// This moment by both clocks.
 pub fn now() -> Now {
-    Now {
-        wall: wall(),
-        steady_millis: steady_millis(),
-    }
+    Now { wall: wall(), steady_millis: steady_millis() }
 }
 
 /// Bytes of the operating system's generator.

@@ -1,5 +1,69 @@
-//! anteroom
+//! anteroom: an introducer for grids that live behind Tor and I2P.
+//!
+//! A node's operator writes a contact record by hand and signs it; an introducer behind an onion service keeps it; a client
+//! finds it through Tor. Nobody's IP address is detected, stored, logged or sent. This page is the map of the code.
+//!
+//! # Processes
+//!
+//! The **carrier** (C tor, for the time being) is the only process with IP sockets; it moves opaque bytes. The
+//! **introducer** parses, verifies, stores and answers; it sees AF_UNIX streams only. The **client** reaches introducers
+//! through a carrier's SOCKS socket, which is AF_UNIX, too; [`carrier`] offers a SOCKS port of 127.0.0.1 as one.
+//!
+//! # Layers, lowest first
+//!
+//! | module | job | may import |
+//! |---|---|---|
+//! | [`record`] | what a node signs: ids, addresses, contact records, their one encoding | – |
+//! | [`directory`] | who is listed: admission (one `refuse_*` function a rule), quota, feed, the doubtful clock | record |
+//! | [`protocol`] | bytes ↔ requests and answers: frames, padding | record |
+//! | [`ambient`] | the one clock, the one source of randomness | record, directory (its `Now`) |
+//! | [`redact`] | values that print as `…`, logging | – |
+//! | [`net`] | AF_UNIX accept, SOCKS5 dial, PROXY line. No IP here | redact |
+//! | [`carrier`] | every IP socket of the program | net, ambient, redact |
+//! | [`keys`] | secret key files and seq counters: create, load, permissions | record |
+//! | [`store`] | the only database code | record, ambient |
+//! | [`config`] | configuration files, parsed into closed types | record, directory |
+//! | [`client`] | one introducer: ask, list, follow | the pure modules, net, ambient, redact |
+//! | [`server`] | event loop, streams, dispatch | everything below but client, carrier, keys |
+//! | [`cli`] | one file per command | everything |
+//!
+//! record, directory and protocol are pure: no clock, no randomness, no files, no sockets, no logging; without features
+//! the crate is these three and needs no operating system (`no_std`). A feature is a role: `server`, `client`,
+//! `carrier-loopback`.
+//!
+//! # The way of a request
+//!
+//! [`net`] accepts → `server::connection` (deadlines, frames) → [`protocol`] decodes → [`record`] decodes and verifies →
+//! [`directory`] admits → [`store`] makes durable (in groups) → the directory shows → the answer goes back the same way.
+//! Everything on the event loop's thread is borrowed between two awaits, never across one, so there is no lock; the store
+//! has a thread of its own. Reads are answered from memory and never wait for the store.
+//!
+//! # Where this differs from a first guess
+//!
+//! - A publish *reserves* a change; it is shown only after it is durable. So a full disk needs no undo.
+//! - There is one entry a key until the latest expiry ever accepted for it: the kept record is the seq floor. So a stale
+//!   publish is always answered with the record that outdid it, and a restart can verify floors as it verifies records.
+//! - When an entry is forgotten, the hour it ended stays behind (`forgotten_until`), and records of unknown keys that end by
+//!   then are refused: no clock, however wrong, brings an old record of a forgotten key back.
+//! - The feed holds each entry once, at its latest change. A reader has a position and no buffer; what it missed meanwhile
+//!   it does not need. Positions do not cross the wire: a stream remembers its own.
+//! - A page of a listing is 16 KiB: as many slow readers as there may be streams must fit a small machine.
+//!
+//! # Invariants, and what holds each
+//!
+//! 1. A change is durable before its acknowledgement leaves; a full disk turns publishing into `Busy` while reading goes
+//!    on; any other store error ends the process: `store` crash tests, `tests/e2e/durability.rs`.
+//! 2. A restart verifies everything again: `server::restart`, `tests/e2e/durability.rs`.
+//! 3. The seq floor of a key outlives its record until the latest expiry ever seen for it: `tests/simulation`,
+//!    `tests/e2e/clock.rs`.
+//! 4. Every collection, queue, loop and wait has a named limit: `tests/e2e/hostile.rs`.
+//! 5. No name is ever resolved; IP sockets exist in `src/carrier/` alone: `.clippy.toml`, `tests/architecture.rs`,
+//!    `tests/e2e/no_ip.rs`.
+//! 6. Nothing at level info or above holds an address, a key, a nickname or a circuit id; there is no line per request:
+//!    `tests/e2e/hostile.rs`.
+//! 7. The pure modules give the same answer for the same inputs: `tests/simulation`, `tests/architecture.rs`.
 #![cfg_attr(not(feature = "cli"), no_std)]
+#![deny(unreachable_pub)]
 
 extern crate alloc;
 
@@ -8,12 +72,23 @@ pub mod protocol;
 pub mod record;
 
 #[cfg(feature = "cli")]
+pub mod cli;
+
+#[cfg(feature = "cli")]
 pub mod ambient;
 #[cfg(feature = "carrier-loopback")]
 pub mod carrier;
 #[cfg(feature = "client")]
 pub mod client;
 #[cfg(feature = "cli")]
+pub mod config;
+#[cfg(feature = "cli")]
+pub mod keys;
+#[cfg(feature = "cli")]
 pub mod net;
 #[cfg(feature = "cli")]
 pub mod redact;
+#[cfg(feature = "server")]
+pub mod server;
+#[cfg(feature = "server")]
+pub mod store;

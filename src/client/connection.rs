@@ -58,13 +58,9 @@ impl Connection {
 
     /// Waits for the next frame; [`Connection::answer`] reads it.
     pub(super) async fn wait(&mut self, deadline: Duration) -> Result<(), ClientError> {
-        net::read_frame(
-            &mut self.stream,
-            &mut self.buffer,
-            deadline,
-            self.frame_deadline,
-            |header| frame_length(header, Bucket::SixtyFourKib),
-        )
+        net::read_frame(&mut self.stream, &mut self.buffer, deadline, self.frame_deadline, |header| {
+            frame_length(header, Bucket::SixtyFourKib)
+        })
         .await?;
         Ok(())
     }

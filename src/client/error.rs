@@ -71,9 +71,7 @@ impl ClientError {
     pub(super) fn unfit(response: &Response<'_>) -> Self {
         match response {
             Response::Unsupported => Self::Unsupported,
-            Response::Busy { retry_after_seconds } => Self::Busy {
-                retry_after: retry_after(*retry_after_seconds),
-            },
+            Response::Busy { retry_after_seconds } => Self::Busy { retry_after: retry_after(*retry_after_seconds) },
             _ => Self::Protocol("an answer to another question"),
         }
     }

@@ -57,10 +57,7 @@ impl std::fmt::Debug for IsolationSecret {
 
 impl IsolationSecret {
     pub(super) fn draw() -> io::Result<Self> {
-        Ok(Self {
-            key: ambient::random()?,
-            born_steady_millis: ambient::steady_millis(),
-        })
+        Ok(Self { key: ambient::random()?, born_steady_millis: ambient::steady_millis() })
     }
 
     /// How many hours the client has lived at `steady_millis`.
@@ -86,10 +83,7 @@ impl IsolationSecret {
             hash.update((part.len() as u64).to_be_bytes());
             hash.update(part);
         }
-        net::Isolation {
-            username: USERNAME.into(),
-            password: HEXLOWER.encode(&hash.finalize()),
-        }
+        net::Isolation { username: USERNAME.into(), password: HEXLOWER.encode(&hash.finalize()) }
     }
 }
 
@@ -99,10 +93,7 @@ mod tests {
     use crate::record::{I2pAddress, OnionAddress};
 
     fn secret(key: [u8; 32]) -> IsolationSecret {
-        IsolationSecret {
-            key,
-            born_steady_millis: 1000,
-        }
+        IsolationSecret { key, born_steady_millis: 1000 }
     }
 
     #[test]

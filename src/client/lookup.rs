@@ -91,9 +91,7 @@ async fn read_on(
         more_after = page.more_after;
     }
     match (found, more_after) {
-        (None, Some(_)) => Err(ClientError::ShelfTooLong {
-            bits_max: shared.settings().lookup_bits_max,
-        }),
+        (None, Some(_)) => Err(ClientError::ShelfTooLong { bits_max: shared.settings().lookup_bits_max }),
         (found, _) => Ok(found),
     }
 }
@@ -107,23 +105,11 @@ async fn ask(
 ) -> Result<ShelfPage, ClientError> {
     // Masked: what the wire carries beyond the prefix would name the node after all.
     let prefix = HashedNodeId::new(&shared.settings().grid, &node).with_tail(bits, false);
-    let request = Request::Lookup {
-        prefix: *prefix.as_bytes(),
-        bits,
-        after,
-    };
+    let request = Request::Lookup { prefix: *prefix.as_bytes(), bits, after };
     let read = |response: Response<'_>| match response {
-        Response::Shelf {
-            records,
-            more_after,
-            bits: announced,
-        } => {
+        Response::Shelf { records, more_after, bits: announced } => {
             refuse_astray(&prefix, bits, after, more_after)?;
-            Ok(ShelfPage {
-                found: pick(shared, &records, &Asked::Shelf { node, bits }),
-                more_after,
-                announced,
-            })
+            Ok(ShelfPage { found: pick(shared, &records, &Asked::Shelf { node, bits }), more_after, announced })
         }
         Response::ShelfExact { record } if bits == LOOKUP_BITS_EXACT => Ok(ShelfPage {
             found: pick(shared, record.as_slice(), &Asked::Node(node)),
@@ -138,9 +124,7 @@ async fn ask(
 /// The newest record of the node that may be shown.
 fn pick(shared: &Shared, records: &[Blob<'_>], asked: &Asked) -> Option<VerifiedRecord> {
     let now = ambient::wall();
-    let candidates = records
-        .iter()
-        .filter_map(|Blob(bytes)| shared.sieve().current(bytes, asked, now));
+    let candidates = records.iter().filter_map(|Blob(bytes)| shared.sieve().current(bytes, asked, now));
     candidates.fold(None, |best, record| newer(best, Some(record)))
 }
 
@@ -163,9 +147,5 @@ fn refuse_astray(
     };
     let within = HashedNodeId::from_bytes(next).with_tail(bits, false) == *prefix;
     let upwards = after.is_none_or(|after| next > after);
-    if within && upwards {
-        Ok(())
-    } else {
-        Err(ClientError::Protocol("a shelf that goes on elsewhere"))
-    }
+    if within && upwards { Ok(()) } else { Err(ClientError::Protocol("a shelf that goes on elsewhere")) }
 }

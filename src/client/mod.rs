@@ -45,7 +45,7 @@ use isolation::Role;
 pub use listing::{CREDIT_PAGES_WINDOW, Listing};
 pub use lookup::SHELF_PAGES_MAX;
 pub use pages::{BARREN_PAGES_MAX, LISTING_PAGES_MAX};
-pub use received::{CLOCK_SKEW_HOURS_MAX, Dropped};
+pub use received::Dropped;
 pub use seen::NODES_SEEN_MAX;
 pub use settings::{ClientSettings, Deadlines, LOOKUP_BITS_EXACT, LOOKUP_BITS_MAX_DEFAULT};
 use shared::Shared;
@@ -93,17 +93,13 @@ impl Client {
     /// # Errors
     /// When the system gives no randomness.
     pub fn new(settings: ClientSettings) -> io::Result<Self> {
-        Ok(Self {
-            shared: Arc::new(Shared::new(settings)?),
-        })
+        Ok(Self { shared: Arc::new(Shared::new(settings)?) })
     }
 
     /// The same settings for somebody who shares no circuit with any other identity. The name never leaves the process.
     #[must_use]
     pub fn for_identity(&self, identity: &str) -> Self {
-        Self {
-            shared: Arc::new(self.shared.for_identity(identity)),
-        }
+        Self { shared: Arc::new(self.shared.for_identity(identity)) }
     }
 
     /// What was received and not shown so far, over all operations and identities.
@@ -120,10 +116,7 @@ impl Client {
             Response::About(about) => Ok(about),
             other => Err(ClientError::unfit(&other)),
         };
-        let about = self
-            .shared
-            .exchange(introducer, Role::About, &[], &Request::About, read)
-            .await?;
+        let about = self.shared.exchange(introducer, Role::About, &[], &Request::About, read).await?;
         if GridId::from_bytes(about.grid) != self.shared.settings().grid {
             return Err(ClientError::WrongGrid);
         }
@@ -141,23 +134,19 @@ impl Client {
     /// See [`ClientError`]. After an error nobody knows whether the record is listed; the same bytes again do no harm.
     pub async fn publish(&self, introducer: &Introducer, record: &VerifiedRecord) -> Result<Published, ClientError> {
         let node = record.claims().node;
-        let request = Request::Publish {
-            record: Blob(record.bytes()),
-        };
+        let request = Request::Publish { record: Blob(record.bytes()) };
         let read = |response: Response<'_>| match response {
             Response::Accepted => Ok(Published::Accepted),
-            Response::Busy { retry_after_seconds } => Ok(Published::Busy {
-                retry_after: error::retry_after(retry_after_seconds),
-            }),
+            Response::Busy { retry_after_seconds } => {
+                Ok(Published::Busy { retry_after: error::retry_after(retry_after_seconds) })
+            }
             Response::Refused { code, current } => Ok(Published::Refused {
                 code,
                 current: current.and_then(|Blob(bytes)| self.shared.sieve().kept(bytes, &node)),
             }),
             other => Err(ClientError::unfit(&other)),
         };
-        self.shared
-            .exchange(introducer, Role::Publish, node.as_bytes(), &request, read)
-            .await
+        self.shared.exchange(introducer, Role::Publish, node.as_bytes(), &request, read).await
     }
 
     /// The newest record that `introducer` lists of `node`; it may be a withdrawal. The introducer learns a prefix of the
@@ -214,8 +203,6 @@ impl Client {
             Response::Evidence { pair } => Ok(pair.and_then(|(a, b)| self.shared.sieve().evidence(a.0, b.0, &node))),
             other => Err(ClientError::unfit(&other)),
         };
-        self.shared
-            .exchange(introducer, Role::Evidence, node.as_bytes(), &request, read)
-            .await
+        self.shared.exchange(introducer, Role::Evidence, node.as_bytes(), &request, read).await
     }
 }

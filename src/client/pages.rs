@@ -2,8 +2,8 @@
 
 use super::error::ClientError;
 
-/// Pages of one listing: a million records of 2 KiB fill some 31,000 pages of 64 KiB.
-pub const LISTING_PAGES_MAX: u32 = 40_000;
+/// Pages of one listing: a million records of 2 KiB, seven to a page of 16 KiB, fill some 143,000.
+pub const LISTING_PAGES_MAX: u32 = 150_000;
 /// Pages in a row from which nothing was shown. An introducer that hides very many expired records sends some such
 /// pages; one that sends them without end wants to keep a client busy.
 pub const BARREN_PAGES_MAX: u16 = 1024;
@@ -17,22 +17,14 @@ pub(super) struct PageBudget {
 
 impl PageBudget {
     pub(super) const fn new() -> Self {
-        Self {
-            pages_left: LISTING_PAGES_MAX,
-            barren_left: BARREN_PAGES_MAX,
-        }
+        Self { pages_left: LISTING_PAGES_MAX, barren_left: BARREN_PAGES_MAX }
     }
 
     /// Takes a page, as one from which nothing is shown until [`PageBudget::fruitful`] says otherwise.
     pub(super) fn spend(&mut self) -> Result<(), ClientError> {
-        self.pages_left = self
-            .pages_left
-            .checked_sub(1)
-            .ok_or(ClientError::Protocol("a listing without an end"))?;
-        self.barren_left = self
-            .barren_left
-            .checked_sub(1)
-            .ok_or(ClientError::Protocol("pages without end, and nothing in them"))?;
+        self.pages_left = self.pages_left.checked_sub(1).ok_or(ClientError::Protocol("a listing without an end"))?;
+        self.barren_left =
+            self.barren_left.checked_sub(1).ok_or(ClientError::Protocol("pages without end, and nothing in them"))?;
         Ok(())
     }
 

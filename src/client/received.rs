@@ -6,12 +6,12 @@ use std::sync::{
     atomic::{AtomicU64, Ordering::Relaxed},
 };
 
-use crate::record::{
-    AddressKinds, ContactRecord, GridId, HashedNodeId, NodeId, ServiceName, SignedRecord, Timestamp, VerifiedRecord,
+use crate::{
+    directory::CLOCK_SKEW_HOURS_MAX,
+    record::{
+        AddressKinds, ContactRecord, GridId, HashedNodeId, NodeId, ServiceName, SignedRecord, Timestamp, VerifiedRecord,
+    },
 };
-
-/// How far ahead of the own clock a record may be issued; introducers grant the same.
-pub const CLOCK_SKEW_HOURS_MAX: u32 = 2;
 
 /// Records that were received and not shown, by the first thing wrong with each. An honest introducer adds to `expired` at
 /// most, when the clocks differ.
@@ -63,26 +63,9 @@ impl Tally {
     }
 
     pub(super) fn dropped(&self) -> Dropped {
-        let [
-            malformed,
-            wrong_grid,
-            not_asked,
-            address_kind,
-            expired,
-            issued_in_future,
-            signature,
-            not_newer,
-        ] = self.counts.each_ref().map(|count| count.load(Relaxed));
-        Dropped {
-            malformed,
-            wrong_grid,
-            not_asked,
-            address_kind,
-            expired,
-            issued_in_future,
-            signature,
-            not_newer,
-        }
+        let [malformed, wrong_grid, not_asked, address_kind, expired, issued_in_future, signature, not_newer] =
+            self.counts.each_ref().map(|count| count.load(Relaxed));
+        Dropped { malformed, wrong_grid, not_asked, address_kind, expired, issued_in_future, signature, not_newer }
     }
 }
 
@@ -174,11 +157,7 @@ impl Sieve {
 
     fn of_grid(&self, bytes: &[u8]) -> Result<SignedRecord, DropReason> {
         let record = SignedRecord::decode(bytes).map_err(|_| DropReason::Malformed)?;
-        if record.claims().grid == self.grid {
-            Ok(record)
-        } else {
-            Err(DropReason::WrongGrid)
-        }
+        if record.claims().grid == self.grid { Ok(record) } else { Err(DropReason::WrongGrid) }
     }
 
     fn shares_shelf(&self, a: &NodeId, b: &NodeId, bits: u16) -> bool {

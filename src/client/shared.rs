@@ -113,7 +113,6 @@ impl Shared {
     }
 
     fn isolation(&self, introducer: &Introducer, role: Role, subject: &[u8], hour: u64) -> Isolation {
-        self.secret
-            .isolation(introducer, role, &[self.identity.as_bytes(), subject], hour)
+        self.secret.isolation(introducer, role, &[self.identity.as_bytes(), subject], hour)
     }
 }

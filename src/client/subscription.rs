@@ -10,12 +10,13 @@ use super::{
     introducer::Introducer,
     isolation::Role,
     pages::PageBudget,
-    received::{Asked, CLOCK_SKEW_HOURS_MAX, DropReason, offers},
+    received::{Asked, DropReason, offers},
     seen::Seen,
     shared::Shared,
 };
 use crate::{
     ambient,
+    directory::CLOCK_SKEW_HOURS_MAX,
     protocol::{Blob, Request, Response},
     record::{ServiceName, Timestamp, VerifiedRecord},
 };
@@ -73,10 +74,7 @@ impl Subscription {
             events: sender,
         };
         let first = follower.open().await?;
-        Ok(Self {
-            events,
-            task: tokio::spawn(follower.run(first)),
-        })
+        Ok(Self { events, task: tokio::spawn(follower.run(first)) })
     }
 
     /// The next event. Cancel-safe.
@@ -188,7 +186,11 @@ impl Follower {
                     (records, end, end.then_some(Event::CaughtUp))
                 }
                 Response::Tick { records, end } if caught_up => (records, end, Some(Event::Tick)),
-                Response::Change { records } if caught_up => (records, true, None),
+                // Where changes come at once, an empty one is the sign of life.
+                Response::Change { records } if caught_up => {
+                    let alive = records.is_empty().then_some(Event::Tick);
+                    (records, true, alive)
+                }
                 Response::Reset => return Err(Stop::Reset),
                 other => return Err(ClientError::unfit(&other).into()),
             };
@@ -239,9 +241,7 @@ impl Follower {
     /// introducer that restarts do not all come back at once.
     fn pause(&mut self) -> Result<Duration, ClientError> {
         let deadlines = self.shared.settings().deadlines;
-        let doubled = deadlines
-            .reconnect_min
-            .saturating_mul(1 << self.failures.min(DOUBLINGS_MAX));
+        let doubled = deadlines.reconnect_min.saturating_mul(1 << self.failures.min(DOUBLINGS_MAX));
         self.failures = self.failures.saturating_add(1);
         let mean = doubled.min(deadlines.reconnect_max);
         let millis = u64::try_from(mean.as_millis()).unwrap_or(u64::MAX / 2);

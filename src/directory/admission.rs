@@ -40,11 +40,7 @@ impl Policy {
         Self {
             grid,
             admission: AdmissionPolicy::Open,
-            addresses: AddressKinds {
-                onion: true,
-                i2p: true,
-                clearnet: false,
-            },
+            addresses: AddressKinds { onion: true, i2p: true, clearnet: false },
             records_max: 100_000,
             new_keys_per_hour_max: 10_000,
             updates_per_key_per_hour_max: 60,
@@ -121,11 +117,7 @@ pub enum Rejection {
 }
 
 pub(super) fn refuse_wrong_grid(policy: &Policy, claims: &ContactRecord) -> Result<(), Rejection> {
-    if claims.grid == policy.grid {
-        Ok(())
-    } else {
-        Err(Rejection::WrongGrid)
-    }
+    if claims.grid == policy.grid { Ok(()) } else { Err(Rejection::WrongGrid) }
 }
 
 pub(super) fn refuse_grants(policy: &Policy, claims: &ContactRecord) -> Result<(), Rejection> {
@@ -136,11 +128,7 @@ pub(super) fn refuse_grants(policy: &Policy, claims: &ContactRecord) -> Result<(
 }
 
 pub(super) fn refuse_addresses(policy: &Policy, claims: &ContactRecord) -> Result<(), Rejection> {
-    match claims
-        .addresses()
-        .map(crate::record::Address::kind)
-        .find(|kind| !policy.addresses.admits(*kind))
-    {
+    match claims.addresses().map(crate::record::Address::kind).find(|kind| !policy.addresses.admits(*kind)) {
         Some(kind) => Err(Rejection::AddressKind(kind)),
         None => Ok(()),
     }
@@ -165,9 +153,7 @@ pub(super) fn refuse_time_window(
 
 pub(super) fn refuse_stale(current: Option<&Entry>, seq: Seq) -> Result<(), Rejection> {
     match current {
-        Some(entry) if seq < entry.seq => Err(Rejection::Stale {
-            current: Arc::clone(&entry.record),
-        }),
+        Some(entry) if seq < entry.seq => Err(Rejection::Stale { current: Arc::clone(&entry.record) }),
         _ => Ok(()),
     }
 }
@@ -175,9 +161,7 @@ pub(super) fn refuse_stale(current: Option<&Entry>, seq: Seq) -> Result<(), Reje
 /// `proven` is the entry of a key against which there is evidence: a second proof is not worth a signature check.
 pub(super) fn refuse_conflict(proven: Option<&Entry>, seq: Seq) -> Result<(), Rejection> {
     match proven {
-        Some(entry) if seq == entry.seq => Err(Rejection::SeqConflict {
-            current: Arc::clone(&entry.record),
-        }),
+        Some(entry) if seq == entry.seq => Err(Rejection::SeqConflict { current: Arc::clone(&entry.record) }),
         _ => Ok(()),
     }
 }

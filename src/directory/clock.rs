@@ -28,10 +28,7 @@ pub struct Marks {
 
 impl Marks {
     /// Of a directory that never saw anything.
-    pub const NONE: Self = Self {
-        latest_hour: Timestamp::EPOCH,
-        forgotten_until: Timestamp::EPOCH,
-    };
+    pub const NONE: Self = Self { latest_hour: Timestamp::EPOCH, forgotten_until: Timestamp::EPOCH };
 }
 
 #[derive(Debug)]
@@ -45,21 +42,14 @@ impl Clock {
     pub(super) fn new(now: Now, marks: Marks) -> Self {
         let first_start = marks.latest_hour == Timestamp::EPOCH;
         let jumped = apart(now.wall, marks.latest_hour) > CLOCK_JUMP_HOURS_MAX;
-        let mut clock = Self {
-            anchor: now,
-            marks,
-            in_doubt: jumped && !first_start,
-        };
+        let mut clock = Self { anchor: now, marks, in_doubt: jumped && !first_start };
         clock.observe(now);
         clock
     }
 
     pub(super) fn observe(&mut self, now: Now) {
         let steady_hours = now.steady_millis.saturating_sub(self.anchor.steady_millis) / (1000 * SECONDS_PER_HOUR);
-        let expected = self
-            .anchor
-            .wall
-            .plus_hours(u32::try_from(steady_hours).unwrap_or(u32::MAX));
+        let expected = self.anchor.wall.plus_hours(u32::try_from(steady_hours).unwrap_or(u32::MAX));
         // One hour is lost to rounding.
         if apart(now.wall, expected) > CLOCK_JUMP_HOURS_MAX + 1 {
             self.in_doubt = true;

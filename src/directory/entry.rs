@@ -44,10 +44,7 @@ impl Entry {
     /// Neither expired by the wall clock nor against the policy in force.
     pub(super) fn shown(&self, now: Timestamp, admitted: AddressKinds) -> bool {
         let every = [AddressKind::Onion, AddressKind::I2p, AddressKind::Clearnet];
-        now < self.expires
-            && every
-                .into_iter()
-                .all(|kind| self.kinds & bit(kind) == 0 || admitted.admits(kind))
+        now < self.expires && every.into_iter().all(|kind| self.kinds & bit(kind) == 0 || admitted.admits(kind))
     }
 
     /// Whose it is, read from where every record of this version has it.
@@ -58,9 +55,7 @@ impl Entry {
 
     /// The services it offers, read from the bytes again: an entry keeps no second copy of them.
     pub(super) fn services(&self) -> Vec<ServiceName> {
-        SignedRecord::decode(&self.record)
-            .map(|record| service_names(record.claims()))
-            .unwrap_or_default()
+        SignedRecord::decode(&self.record).map(|record| service_names(record.claims())).unwrap_or_default()
     }
 }
 
@@ -88,20 +83,11 @@ impl Updates {
         let hour_millis = 1000 * SECONDS_PER_HOUR;
         let steady_hour = (now.steady_millis / hour_millis) as u32;
         let count = if steady_hour == self.steady_hour { self.count } else { 0 };
-        let max = if withdrawal {
-            max.saturating_add(WITHDRAWALS_RESERVED_PER_HOUR)
-        } else {
-            max
-        };
+        let max = if withdrawal { max.saturating_add(WITHDRAWALS_RESERVED_PER_HOUR) } else { max };
         if count >= max {
-            return Err(Rejection::UpdateRate {
-                retry_millis: hour_millis - now.steady_millis % hour_millis,
-            });
+            return Err(Rejection::UpdateRate { retry_millis: hour_millis - now.steady_millis % hour_millis });
         }
-        Ok(Self {
-            steady_hour,
-            count: count + 1,
-        })
+        Ok(Self { steady_hour, count: count + 1 })
     }
 }
 
@@ -130,10 +116,6 @@ impl Slots {
 
     pub(super) fn entry(&self, slot: Slot) -> Option<&Entry> {
         self.entries.get(slot.0 as usize)?.as_ref()
-    }
-
-    pub(super) fn entry_mut(&mut self, slot: Slot) -> Option<&mut Entry> {
-        self.entries.get_mut(slot.0 as usize)?.as_mut()
     }
 
     pub(super) fn remove(&mut self, slot: Slot) -> Option<Entry> {

@@ -61,10 +61,12 @@ pub struct Page<'a> {
 #[derive(Debug)]
 pub(super) struct Feeds {
     generation: u64,
+    /// Above every position that was ever given.
     head: Position,
     all: BTreeMap<Position, Slot>,
     services: BTreeMap<ServiceName, BTreeMap<Position, Slot>>,
-    /// Withdrawals and records that dropped a service: they concern readers of services they do not name.
+    /// Withdrawals, records that dropped a service, and what replaced these: they concern readers of services they do not
+    /// name, and a reader that lags sees only the last of them.
     removals: BTreeMap<Position, Slot>,
 }
 
@@ -79,30 +81,19 @@ impl Feeds {
         }
     }
 
-    /// Rows come back in no order of time: each goes behind what is there of its hour.
-    pub(super) fn restore_hour(&mut self, accepted: Timestamp) {
+    /// Where a row of the store goes: they come back in no order of time, each behind what is there of its hour.
+    pub(super) fn restored(&self, accepted: Timestamp) -> Position {
         let (first, after) = (Position::first_of(accepted), Position::first_of(accepted.plus_hours(1)));
-        let last = self
-            .all
-            .range(first..after)
-            .next_back()
-            .map(|(position, _)| position.next());
-        self.head = last.unwrap_or(first);
+        self.all.range(first..after).next_back().map_or(first, |(position, _)| position.next())
     }
 
-    /// Positions never go back, also when the clock does.
-    pub(super) fn advance_hour(&mut self, accepted: Timestamp) {
-        let last = self
-            .all
-            .last_key_value()
-            .map(|(position, _)| position.next())
-            .unwrap_or_default();
-        self.head = self.head.max(last).max(Position::first_of(accepted));
+    /// Where a change goes: positions never go back, also when the clock does.
+    pub(super) fn newest(&self, accepted: Timestamp) -> Position {
+        self.head.max(Position::first_of(accepted))
     }
 
-    pub(super) fn append(&mut self, slot: Slot, services: &[ServiceName], removal: bool) -> Position {
-        let position = self.head;
-        self.head = position.next();
+    pub(super) fn insert(&mut self, position: Position, slot: Slot, services: &[ServiceName], removal: bool) {
+        self.head = self.head.max(position.next());
         self.all.insert(position, slot);
         for name in services {
             match self.services.get_mut(name) {
@@ -113,12 +104,11 @@ impl Feeds {
         if removal {
             self.removals.insert(position, slot);
         }
-        position
     }
 
-    pub(super) fn remove(&mut self, position: Position, services: &[ServiceName]) {
+    /// Takes an entry out; `true` when readers of other services than its own may not have heard of it yet.
+    pub(super) fn remove(&mut self, position: Position, services: &[ServiceName]) -> bool {
         self.all.remove(&position);
-        self.removals.remove(&position);
         for name in services {
             if let Some(feed) = self.services.get_mut(name) {
                 feed.remove(&position);
@@ -127,26 +117,23 @@ impl Feeds {
                 }
             }
         }
+        self.removals.remove(&position).is_some()
     }
 
     /// Who starts from nothing has nothing to be told of what is gone; who resumes has.
     pub(super) fn start(&self, since: Option<Timestamp>) -> Cursor {
         let next = since.map(Position::first_of).unwrap_or_default();
-        let end = self
-            .all
-            .last_key_value()
-            .map(|(position, _)| position.next())
-            .unwrap_or_default();
+        let end = self.all.last_key_value().map(|(position, _)| position.next()).unwrap_or_default();
         let removals_from = if since.is_some() { next } else { end };
-        Cursor {
-            generation: self.generation,
-            next,
-            removals_from,
-        }
+        Cursor { generation: self.generation, next, removals_from }
     }
 
     pub(super) fn is_behind(&self, cursor: Cursor) -> bool {
-        self.all.last_key_value().is_some_and(|(last, _)| *last >= cursor.next)
+        self.head > cursor.next
+    }
+
+    pub(super) fn lags(&self, cursor: Cursor, changes: usize) -> bool {
+        self.all.range(cursor.next..).nth(changes).is_some()
     }
 
     pub(super) fn page<'a>(
@@ -159,11 +146,7 @@ impl Feeds {
         if cursor.generation != self.generation {
             return Err(Gap);
         }
-        let mut page = Page {
-            records: Vec::new(),
-            cursor,
-            end: false,
-        };
+        let mut page = Page { records: Vec::new(), cursor, end: false };
         let mut bytes_left = bytes_max;
         for (scanned, (position, slot)) in self.from(filter, cursor).enumerate() {
             if scanned >= RECORDS_SCANNED_PER_PAGE_MAX {
@@ -180,9 +163,7 @@ impl Feeds {
             page.cursor.next = position.next();
         }
         // Everything up to the newest change was seen, also what the filter left out.
-        if let Some((last, _)) = self.all.last_key_value() {
-            page.cursor.next = page.cursor.next.max(last.next());
-        }
+        page.cursor.next = page.cursor.next.max(self.head);
         page.end = true;
         Ok(page)
     }
@@ -194,14 +175,8 @@ impl Feeds {
             Filter::Service(name) => (self.services.get(name), Some(&self.removals)),
         };
         let start = cursor.removals_from.max(cursor.next);
-        let mut offered = first
-            .into_iter()
-            .flat_map(move |feed| feed.range(cursor.next..))
-            .peekable();
-        let mut removed = removals
-            .into_iter()
-            .flat_map(move |feed| feed.range(start..))
-            .peekable();
+        let mut offered = first.into_iter().flat_map(move |feed| feed.range(cursor.next..)).peekable();
+        let mut removed = removals.into_iter().flat_map(move |feed| feed.range(start..)).peekable();
         core::iter::from_fn(move || {
             let take_offered = match (offered.peek(), removed.peek()) {
                 (Some((a, _)), Some((b, _))) => {

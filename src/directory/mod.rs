@@ -19,12 +19,12 @@ use alloc::{
 pub use admission::{AdmissionPolicy, Policy, Rejection};
 pub use clock::{CLOCK_JUMP_HOURS_MAX, CLOCK_SKEW_HOURS_MAX, Marks, Now};
 use entry::{Entry, Slot, Slots};
-use feed::Feeds;
 pub use feed::{Cursor, Filter, Gap, Page, RECORDS_SCANNED_PER_PAGE_MAX};
+use feed::{Feeds, Position};
 use quota::Quota;
 pub use quota::{Bucket, Rate};
 
-use crate::record::{ContactRecord, HashedNodeId, NodeId, Seq, ServiceName, SignedRecord, Timestamp, VerifiedRecord};
+use crate::record::{ContactRecord, HashedNodeId, NodeId, ServiceName, SignedRecord, Timestamp, VerifiedRecord};
 
 /// Anonymity set of a lookup: the announced prefix fits so many records on average.
 pub const RECORDS_PER_SHELF_MIN: u32 = 16;
@@ -125,8 +125,8 @@ impl Directory {
         let entry = Entry::new(bytes.into(), &claims, floor_until, None);
         let services = entry::service_names(&claims);
         let hashed = HashedNodeId::new(&self.policy.grid, &claims.node);
-        self.feeds.restore_hour(accepted);
-        self.place(hashed, entry, &services);
+        let position = self.feeds.restored(accepted);
+        self.place(hashed, entry, position, &services);
     }
 
     /// Takes back kept evidence.
@@ -175,8 +175,7 @@ impl Directory {
         admission::refuse_time_window(now.wall, self.clock.marks().forgotten_until, current.is_some(), &claims)?;
         admission::refuse_in_flight(self.in_flight.contains(&claims.node))?;
         let Some(entry) = current else {
-            self.quota
-                .refuse_new_key(now, self.listed() + self.in_flight_new, &claims)?;
+            self.quota.refuse_new_key(now, self.listed() + self.in_flight_new, &claims)?;
             let floor_until = claims.expires();
             let entry = Entry::new(bytes.into(), &claims, floor_until, None);
             return Ok(Admission::Change(self.reserve(entry, &claims, true)));
@@ -188,9 +187,7 @@ impl Directory {
         if claims.seq == entry.seq {
             return self.equivocation(&claims, bytes.into());
         }
-        let updates = entry
-            .updates
-            .next(now, self.policy.updates_per_key_per_hour_max, claims.is_withdrawal())?;
+        let updates = entry.updates.next(now, self.policy.updates_per_key_per_hour_max, claims.is_withdrawal())?;
         let floor_until = entry.floor_until.max(claims.expires());
         let entry = Entry::new(bytes.into(), &claims, floor_until, Some(updates));
         Ok(Admission::Change(self.reserve(entry, &claims, false)))
@@ -200,8 +197,8 @@ impl Directory {
     pub fn apply(&mut self, change: Change) {
         self.release(&change);
         let hashed = HashedNodeId::new(&self.policy.grid, &change.node);
-        self.feeds.advance_hour(change.accepted);
-        self.place(hashed, change.entry, &change.services);
+        let position = self.feeds.newest(change.accepted);
+        self.place(hashed, change.entry, position, &change.services);
     }
 
     /// Forgets a change that could not be made durable.
@@ -242,9 +239,7 @@ impl Directory {
 
     /// The first hour in which there may be something to forget.
     pub fn next_expiry(&self) -> Option<Timestamp> {
-        self.by_floor
-            .first()
-            .map(|(floor_until, _)| floor_until.plus_hours(CLOCK_SKEW_HOURS_MAX))
+        self.by_floor.first().map(|(floor_until, _)| floor_until.plus_hours(CLOCK_SKEW_HOURS_MAX))
     }
 
     /// All shown records whose hashed node id starts with the first `bits` of `prefix`, up to `bytes_max`, in the order of
@@ -262,16 +257,9 @@ impl Directory {
             Some(after) if after >= first => core::ops::Bound::Excluded(after.min(last)),
             _ => core::ops::Bound::Included(first),
         };
-        let mut shelf = Shelf {
-            records: Vec::new(),
-            more_after: None,
-        };
+        let mut shelf = Shelf { records: Vec::new(), more_after: None };
         let (mut bytes_left, mut passed) = (bytes_max, None);
-        for (scanned, (hashed, slot)) in self
-            .by_hash
-            .range((start, core::ops::Bound::Included(last)))
-            .enumerate()
-        {
+        for (scanned, (hashed, slot)) in self.by_hash.range((start, core::ops::Bound::Included(last))).enumerate() {
             let Some(entry) = self.slots.entry(*slot) else { continue };
             if entry.shown(now, self.policy.addresses) {
                 let size = entry.record.len() + feed::BYTES_PER_RECORD_OVERHEAD;
@@ -287,7 +275,8 @@ impl Directory {
         shelf
     }
 
-    /// What is shown and matches `filter`, from `cursor` on, up to `bytes_max`.
+    /// What is shown and matches `filter`, from `cursor` on, up to `bytes_max`. What is hidden while a reader passes it, it
+    /// sees when it starts again (a clock that went ahead and came back).
     ///
     /// # Errors
     /// [`Gap`] when the cursor is of another generation: start from the beginning.
@@ -308,6 +297,11 @@ impl Directory {
         self.feeds.is_behind(cursor)
     }
 
+    /// Are there more than `changes` behind `cursor`?
+    pub fn lags(&self, cursor: Cursor, changes: usize) -> bool {
+        self.feeds.lags(cursor, changes)
+    }
+
     /// The proof against a key, if there is one.
     pub fn evidence(&self, node: &NodeId) -> Option<&[Arc<[u8]>; 2]> {
         self.evidence.get(node)
@@ -315,15 +309,12 @@ impl Directory {
 
     /// Length of the prefix that a lookup should send: the longest that keeps [`RECORDS_PER_SHELF_MIN`] records together.
     pub fn lookup_bits(&self) -> u16 {
-        (self.listed() / RECORDS_PER_SHELF_MIN)
-            .checked_ilog2()
-            .map_or(0, |bits| bits as u16)
+        (self.listed() / RECORDS_PER_SHELF_MIN).checked_ilog2().map_or(0, |bits| bits as u16)
     }
 
     /// Longest lifetime, in hours, that a key new to this introducer may ask for now.
     pub fn new_key_lifetime_hours_max(&self) -> u16 {
-        self.quota
-            .new_key_lifetime_hours_max(self.listed() + self.in_flight_new)
+        self.quota.new_key_lifetime_hours_max(self.listed() + self.in_flight_new)
     }
 
     /// Entries kept: shown, hidden and withdrawn ones.
@@ -369,18 +360,10 @@ impl Directory {
         };
         let kept = self.evidence.contains_key(&claims.node);
         if kept || self.evidence.len() >= self.policy.evidence_max as usize {
-            return Err(Rejection::SeqConflict {
-                current: Arc::clone(&entry.record),
-            });
+            return Err(Rejection::SeqConflict { current: Arc::clone(&entry.record) });
         }
-        let evidence = Evidence {
-            node: claims.node,
-            pair: [Arc::clone(&entry.record), bytes],
-        };
-        Ok(Admission::Equivocation {
-            evidence,
-            current: Arc::clone(&entry.record),
-        })
+        let evidence = Evidence { node: claims.node, pair: [Arc::clone(&entry.record), bytes] };
+        Ok(Admission::Equivocation { evidence, current: Arc::clone(&entry.record) })
     }
 
     /// Keeps a proof that is durable.
@@ -408,36 +391,33 @@ impl Directory {
     }
 
     /// Puts an entry in the place of what its key had before.
-    fn place(&mut self, hashed: HashedNodeId, entry: Entry, services: &[ServiceName]) {
-        let dropped = match self.by_hash.get(&hashed).copied() {
-            Some(slot) => self
-                .remove(hashed, slot)
-                .into_iter()
-                .any(|name| !services.contains(&name)),
+    fn place(&mut self, hashed: HashedNodeId, mut entry: Entry, position: Position, services: &[ServiceName]) {
+        let removal = match self.by_hash.get(&hashed).copied().and_then(|slot| self.remove(hashed, slot)) {
+            Some(old) => old.removal || old.services.iter().any(|name| !services.contains(name)),
             None => false,
         };
         let floor_until = entry.floor_until;
-        let removal = dropped || services.is_empty();
+        entry.position = position;
         let slot = self.slots.insert(entry);
-        let position = self.feeds.append(slot, services, removal);
-        if let Some(entry) = self.slots.entry_mut(slot) {
-            entry.position = position;
-        }
+        self.feeds.insert(position, slot, services, removal || services.is_empty());
         self.by_hash.insert(hashed, slot);
         self.by_floor.insert((floor_until, slot));
     }
 
-    /// Takes an entry out of every index; returns the services it offered.
-    fn remove(&mut self, hashed: HashedNodeId, slot: Slot) -> Vec<ServiceName> {
+    /// Takes an entry out of every index.
+    fn remove(&mut self, hashed: HashedNodeId, slot: Slot) -> Option<Removed> {
         self.by_hash.remove(&hashed);
-        let Some(entry) = self.slots.remove(slot) else {
-            return Vec::new();
-        };
+        let entry = self.slots.remove(slot)?;
         self.by_floor.remove(&(entry.floor_until, slot));
         let services = entry.services();
-        self.feeds.remove(entry.position, &services);
-        services
+        Some(Removed { removal: self.feeds.remove(entry.position, &services), services })
     }
+}
+
+/// What an entry leaves behind.
+struct Removed {
+    services: Vec<ServiceName>,
+    removal: bool,
 }
 
 /// One page of a lookup.
@@ -447,12 +427,4 @@ pub struct Shelf<'a> {
     pub records: Vec<&'a [u8]>,
     /// Where to go on, if there is more.
     pub more_after: Option<HashedNodeId>,
-}
-
-/// The seq a node must exceed, for a simulation to compare with.
-impl Directory {
-    /// The seq floor of a key; `None` for a key that is not known.
-    pub fn seq_floor(&self, node: &NodeId) -> Option<Seq> {
-        self.current(node).map(|entry| entry.seq)
-    }
 }

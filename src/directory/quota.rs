@@ -21,10 +21,7 @@ impl Rate {
         let count = if count == 0 { 1 } else { count };
         let micros = seconds.saturating_mul(1_000_000) / count;
         let micros_each = if micros == 0 { 1 } else { micros };
-        Self {
-            micros_each,
-            burst_micros: micros_each.saturating_mul(burst),
-        }
+        Self { micros_each, burst_micros: micros_each.saturating_mul(burst) }
     }
 }
 
@@ -56,9 +53,7 @@ impl Bucket {
         let now_micros = now.steady_millis.saturating_mul(1000);
         let cost = rate.micros_each.saturating_mul(count);
         self.full_at_micros = self.full_at_micros.max(now_micros).saturating_add(cost);
-        self.full_at_micros
-            .saturating_sub(now_micros.saturating_add(rate.burst_micros))
-            .div_ceil(1000)
+        self.full_at_micros.saturating_sub(now_micros.saturating_add(rate.burst_micros)).div_ceil(1000)
     }
 
     /// Nothing was taken that has not come back.
@@ -87,11 +82,7 @@ impl Quota {
         let share = (per_second / CIRCUIT_SHARE_DIVISOR).max(1);
         Self {
             records_max: policy.records_max,
-            new_keys: Rate::new(
-                new_keys,
-                SECONDS_PER_HOUR,
-                (new_keys / u64::from(NEW_KEY_BURST_DIVISOR)).max(1),
-            ),
+            new_keys: Rate::new(new_keys, SECONDS_PER_HOUR, (new_keys / u64::from(NEW_KEY_BURST_DIVISOR)).max(1)),
             new_keys_level: Bucket::default(),
             verifications: Rate::new(per_second, 1, per_second.max(1)),
             verifications_level: Bucket::default(),
@@ -102,11 +93,7 @@ impl Quota {
     /// New limits, old levels: a reload forgives nothing.
     pub(super) fn reload(&mut self, policy: &Policy) {
         let (new_keys_level, verifications_level) = (self.new_keys_level, self.verifications_level);
-        *self = Self {
-            new_keys_level,
-            verifications_level,
-            ..Self::new(policy)
-        };
+        *self = Self { new_keys_level, verifications_level, ..Self::new(policy) };
     }
 
     pub(super) fn refuse_verification(&mut self, now: Now, circuit: &mut Bucket) -> Result<(), Rejection> {
@@ -125,9 +112,7 @@ impl Quota {
         if claims.lifetime.hours() > hours_max {
             return Err(Rejection::LifetimeTooLong { hours_max });
         }
-        self.new_keys_level
-            .take(now, self.new_keys, 1)
-            .map_err(|retry_millis| Rejection::NewKeyRate { retry_millis })
+        self.new_keys_level.take(now, self.new_keys, 1).map_err(|retry_millis| Rejection::NewKeyRate { retry_millis })
     }
 
     /// All of it while the store is at most half full, then less in proportion to what is free, in whole days, so that
@@ -135,10 +120,7 @@ impl Quota {
     pub(super) fn new_key_lifetime_hours_max(&self, kept: u32) -> u16 {
         let free = u64::from(self.records_max.saturating_sub(kept));
         let days_max = u64::from(LIFETIME_HOURS_MAX / 24);
-        let days = (2 * free * days_max)
-            .checked_div(u64::from(self.records_max))
-            .unwrap_or(0)
-            .min(days_max);
+        let days = (2 * free * days_max).checked_div(u64::from(self.records_max)).unwrap_or(0).min(days_max);
         (days as u16 * 24).max(NEW_KEY_LIFETIME_HOURS_MIN)
     }
 }

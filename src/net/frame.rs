@@ -38,9 +38,7 @@ pub async fn read_frame<R: AsyncRead + Unpin, E>(
     length: impl FnOnce([u8; LENGTH_BYTES]) -> Result<usize, E>,
 ) -> Result<(), ReadError<E>> {
     let mut header = [0; LENGTH_BYTES];
-    let first = tokio::time::timeout(idle, stream.read(&mut header))
-        .await
-        .map_err(|_| ReadError::Deadline)?;
+    let first = tokio::time::timeout(idle, stream.read(&mut header)).await.map_err(|_| ReadError::Deadline)?;
     let got = first.map_err(ReadError::Broken)?;
     if got == 0 {
         return Err(ReadError::Closed);
@@ -54,7 +52,5 @@ pub async fn read_frame<R: AsyncRead + Unpin, E>(
         stream.read_exact(buffer).await.map_err(ReadError::Broken)?;
         Ok(())
     };
-    tokio::time::timeout(whole, rest)
-        .await
-        .map_err(|_| ReadError::Deadline)?
+    tokio::time::timeout(whole, rest).await.map_err(|_| ReadError::Deadline)?
 }

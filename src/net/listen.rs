@@ -42,10 +42,7 @@ impl Listener {
     /// See [`ListenError`]; nothing was removed but a dead socket.
     #[expect(clippy::disallowed_types, reason = "net is where AF_UNIX streams are accepted")]
     pub fn bind(path: &Path, mode: u32) -> Result<Self, ListenError> {
-        let failed = |error| ListenError::Io {
-            path: path.to_owned(),
-            error,
-        };
+        let failed = |error| ListenError::Io { path: path.to_owned(), error };
         match fs::symlink_metadata(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(failed(error)),
@@ -59,10 +56,7 @@ impl Listener {
         }
         let listener = tokio::net::UnixListener::bind(path).map_err(failed)?;
         fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(failed)?;
-        Ok(Self {
-            listener,
-            path: path.to_owned(),
-        })
+        Ok(Self { listener, path: path.to_owned() })
     }
 
     /// The next stream, and who connected.

@@ -55,9 +55,7 @@ pub async fn read_proxy_line<R: AsyncRead + Unpin>(
         let mut length = 0;
         while !line.get(..length).unwrap_or_default().ends_with(b"\r\n") {
             let missing = LINE_BYTES_MIN.saturating_sub(length).max(1);
-            let space = line
-                .get_mut(length..length + missing)
-                .ok_or(ProxyLineError::Malformed)?;
+            let space = line.get_mut(length..length + missing).ok_or(ProxyLineError::Malformed)?;
             let got = stream.read(space).await.map_err(|_| ProxyLineError::Missing)?;
             if got == 0 {
                 return Err(ProxyLineError::Missing);
@@ -66,9 +64,7 @@ pub async fn read_proxy_line<R: AsyncRead + Unpin>(
         }
         Ok(length)
     };
-    let length = tokio::time::timeout(deadline, read)
-        .await
-        .map_err(|_| ProxyLineError::Missing)??;
+    let length = tokio::time::timeout(deadline, read).await.map_err(|_| ProxyLineError::Missing)??;
     parse(line.get(..length).unwrap_or_default())
 }
 
@@ -77,18 +73,13 @@ const LINE_BYTES_MIN: usize = b"PROXY TCP6 fc00:dead:beef:4dad:: :: 0 0\r\n".len
 
 /// The id in a line; pure, so that it can be tested on any bytes.
 pub(crate) fn parse(line: &[u8]) -> Result<CircuitId, ProxyLineError> {
-    let line = line
-        .strip_suffix(b"\r\n")
-        .and_then(|line| std::str::from_utf8(line).ok());
+    let line = line.strip_suffix(b"\r\n").and_then(|line| std::str::from_utf8(line).ok());
     let line = line.ok_or(ProxyLineError::Malformed)?;
     let mut words = line.split(' ');
     if (words.next(), words.next()) != (Some("PROXY"), Some("TCP6")) {
         return Err(ProxyLineError::Malformed);
     }
-    let source: Ipv6Addr = words
-        .next()
-        .and_then(|word| word.parse().ok())
-        .ok_or(ProxyLineError::Malformed)?;
+    let source: Ipv6Addr = words.next().and_then(|word| word.parse().ok()).ok_or(ProxyLineError::Malformed)?;
     let rest = [words.next(), words.next(), words.next()];
     if rest.contains(&None) || words.next().is_some() {
         return Err(ProxyLineError::Malformed);

@@ -145,16 +145,11 @@ pub async fn dial(
         negotiate(&mut stream, host, port, isolation).await?;
         Ok(stream)
     };
-    tokio::time::timeout(deadline, connect)
-        .await
-        .map_err(|_| DialError::Deadline)?
+    tokio::time::timeout(deadline, connect).await.map_err(|_| DialError::Deadline)?
 }
 
 async fn negotiate(stream: &mut Stream, host: &str, port: u16, isolation: &Isolation) -> Result<(), DialError> {
-    stream
-        .write_all(&[VERSION, 1, METHOD_PASSWORD])
-        .await
-        .map_err(DialError::Broken)?;
+    stream.write_all(&[VERSION, 1, METHOD_PASSWORD]).await.map_err(DialError::Broken)?;
     if read::<2>(stream).await? != [VERSION, METHOD_PASSWORD] {
         return Err(DialError::NotSocks);
     }

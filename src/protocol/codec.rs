@@ -65,10 +65,7 @@ impl<'a> Opening<'a> {
         }
         // A request in a version that is not spoken here can't be judged at all.
         let known = (Hello::OURS.lowest..=Hello::OURS.highest).contains(&lowest);
-        Ok(Self {
-            hello,
-            request: if known { Request::decode(rest)? } else { None },
-        })
+        Ok(Self { hello, request: if known { Request::decode(rest)? } else { None } })
     }
 }
 
@@ -88,10 +85,7 @@ impl<'a> Welcomed<'a> {
     /// See [`FrameError`].
     pub fn decode(payload: &'a [u8]) -> Result<Self, FrameError> {
         let (&version, rest) = payload.split_first().ok_or(FrameError::Malformed)?;
-        Ok(Self {
-            version,
-            response: Response::decode(rest)?,
-        })
+        Ok(Self { version, response: Response::decode(rest)? })
     }
 }
 
@@ -102,11 +96,7 @@ impl<'a> Request<'a> {
     /// See [`FrameError`].
     pub fn decode(payload: &'a [u8]) -> Result<Option<Self>, FrameError> {
         let (kind, _) = postcard::take_from_bytes::<u32>(payload).map_err(|_| FrameError::Malformed)?;
-        if kind >= Self::KINDS {
-            Ok(None)
-        } else {
-            decode(payload).map(Some)
-        }
+        if kind >= Self::KINDS { Ok(None) } else { decode(payload).map(Some) }
     }
 
     /// A whole frame; with `hello` the first of a stream.
@@ -147,18 +137,12 @@ impl<'a> Response<'a> {
 
 fn decode<'a, T: Deserialize<'a>>(payload: &'a [u8]) -> Result<T, FrameError> {
     let (message, padding) = postcard::take_from_bytes(payload).map_err(|_| FrameError::Malformed)?;
-    if padding.iter().any(|byte| *byte != 0) {
-        Err(FrameError::Padding)
-    } else {
-        Ok(message)
-    }
+    if padding.iter().any(|byte| *byte != 0) { Err(FrameError::Padding) } else { Ok(message) }
 }
 
 fn finish(frame: Vec<u8>, message: &impl Serialize, bucket_min: Bucket) -> Result<Vec<u8>, FrameError> {
     let mut frame = postcard::to_extend(message, frame).map_err(|_| FrameError::TooLarge)?;
-    let bucket = Bucket::holding(frame.len() - LENGTH_BYTES)
-        .ok_or(FrameError::TooLarge)?
-        .max(bucket_min);
+    let bucket = Bucket::holding(frame.len() - LENGTH_BYTES).ok_or(FrameError::TooLarge)?.max(bucket_min);
     frame.resize(LENGTH_BYTES + bucket.bytes(), 0);
     if let Some(length) = frame.first_chunk_mut() {
         *length = (bucket.bytes() as u32).to_be_bytes();

@@ -20,10 +20,7 @@ pub struct Hello {
 
 impl Hello {
     /// What this software speaks.
-    pub const OURS: Self = Self {
-        lowest: PROTOCOL_VERSION,
-        highest: PROTOCOL_VERSION,
-    };
+    pub const OURS: Self = Self { lowest: PROTOCOL_VERSION, highest: PROTOCOL_VERSION };
 
     /// The highest version both speak.
     pub fn choose(self, other: Self) -> Option<u8> {

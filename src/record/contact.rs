@@ -118,11 +118,7 @@ impl ContactRecord {
         if self.grants.len() > GRANTS_MAX {
             return Err(ClaimError::TooManyGrants);
         }
-        if self
-            .grants
-            .iter()
-            .any(|grant| grant.is_empty() || grant.len() > GRANT_BYTES_MAX)
-        {
+        if self.grants.iter().any(|grant| grant.is_empty() || grant.len() > GRANT_BYTES_MAX) {
             return Err(ClaimError::GrantSize);
         }
         Ok(())
@@ -150,11 +146,7 @@ impl Service {
             _ => return Err(ClaimError::TooManyAddresses),
         }
         let twice = |(index, address)| self.addresses.iter().take(index).any(|earlier| earlier == address);
-        if self.addresses.iter().enumerate().any(twice) {
-            Err(ClaimError::DuplicateAddress)
-        } else {
-            Ok(())
-        }
+        if self.addresses.iter().enumerate().any(twice) { Err(ClaimError::DuplicateAddress) } else { Ok(()) }
     }
 }
 
@@ -240,12 +232,17 @@ impl Attributes {
     }
 }
 
-/// No control characters and none that change direction or hide: such text could forge a line on a terminal.
+/// No control characters, line separators, and none that change direction or hide (Unicode's
+/// `Default_Ignorable_Code_Point`, and the annotation marks): such text could forge a line on a terminal, or look equal to
+/// another. Written out, so that every implementation refuses the same, whatever version of Unicode it knows.
 fn printable(text: &str) -> bool {
     let hidden = |c: char| {
         c.is_control()
-            || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-                | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
+            || matches!(c, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+                | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}'
+                | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
+                | '\u{e0000}'..='\u{e0fff}')
     };
     !text.chars().any(hidden)
 }

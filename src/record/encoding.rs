@@ -70,32 +70,12 @@ struct WireService<'a> {
 
 #[derive(Serialize, Deserialize)]
 enum WireAddress<'a> {
-    Onion {
-        key: [u8; 32],
-        port: u16,
-    },
-    I2p {
-        hash: [u8; 32],
-        port: u16,
-    },
-    I2pBlinded {
-        flags: u8,
-        signature_type: u8,
-        key: [u8; 32],
-        port: u16,
-    },
-    ClearnetV4 {
-        ip: [u8; 4],
-        port: u16,
-    },
-    ClearnetV6 {
-        ip: [u8; 16],
-        port: u16,
-    },
-    ClearnetName {
-        name: &'a str,
-        port: u16,
-    },
+    Onion { key: [u8; 32], port: u16 },
+    I2p { hash: [u8; 32], port: u16 },
+    I2pBlinded { flags: u8, signature_type: u8, key: [u8; 32], port: u16 },
+    ClearnetV4 { ip: [u8; 4], port: u16 },
+    ClearnetV6 { ip: [u8; 16], port: u16 },
+    ClearnetName { name: &'a str, port: u16 },
 }
 
 /// The bytes that are signed.
@@ -150,11 +130,7 @@ impl TryFrom<WireRecord<'_>> for ContactRecord {
             issued: Timestamp::from_hours(wire.issued_hours),
             lifetime: Lifetime::from_hours(wire.lifetime_hours).ok_or(ClaimError::Lifetime)?,
             nickname: wire.nickname.map(str::parse).transpose()?,
-            services: wire
-                .services
-                .into_iter()
-                .map(Service::try_from)
-                .collect::<Result<_, _>>()?,
+            services: wire.services.into_iter().map(Service::try_from).collect::<Result<_, _>>()?,
             grants: wire.grants.into_iter().map(Vec::from).collect(),
         })
     }
@@ -185,11 +161,7 @@ impl TryFrom<WireService<'_>> for Service {
         Ok(Self {
             name: wire.name.parse()?,
             version: wire.version,
-            addresses: wire
-                .addresses
-                .into_iter()
-                .map(Address::try_from)
-                .collect::<Result<_, _>>()?,
+            addresses: wire.addresses.into_iter().map(Address::try_from).collect::<Result<_, _>>()?,
             attributes,
         })
     }
@@ -198,21 +170,12 @@ impl TryFrom<WireService<'_>> for Service {
 impl<'a> From<&'a Address> for WireAddress<'a> {
     fn from(address: &'a Address) -> Self {
         match address {
-            Address::Onion(onion) => Self::Onion {
-                key: *onion.key(),
-                port: onion.port(),
-            },
+            Address::Onion(onion) => Self::Onion { key: *onion.key(), port: onion.port() },
             Address::I2p(i2p) => match (i2p.hash(), i2p.blinded()) {
-                (_, Some((flags, signature_type, key))) => Self::I2pBlinded {
-                    flags,
-                    signature_type,
-                    key: *key,
-                    port: i2p.port(),
-                },
-                (hash, None) => Self::I2p {
-                    hash: hash.copied().unwrap_or_default(),
-                    port: i2p.port(),
-                },
+                (_, Some((flags, signature_type, key))) => {
+                    Self::I2pBlinded { flags, signature_type, key: *key, port: i2p.port() }
+                }
+                (hash, None) => Self::I2p { hash: hash.copied().unwrap_or_default(), port: i2p.port() },
             },
             Address::Clearnet(clearnet) => {
                 let port = clearnet.port();
@@ -234,12 +197,9 @@ impl TryFrom<WireAddress<'_>> for Address {
         match wire {
             WireAddress::Onion { key, port } => OnionAddress::new(key, port).map(Self::Onion),
             WireAddress::I2p { hash, port } => Ok(Self::I2p(I2pAddress::from_hash(hash, port))),
-            WireAddress::I2pBlinded {
-                flags,
-                signature_type,
-                key,
-                port,
-            } => I2pAddress::from_blinded(flags, signature_type, key, port).map(Self::I2p),
+            WireAddress::I2pBlinded { flags, signature_type, key, port } => {
+                I2pAddress::from_blinded(flags, signature_type, key, port).map(Self::I2p)
+            }
             WireAddress::ClearnetV4 { ip, port } => clearnet(ClearnetHost::Ip(core::net::IpAddr::V4(ip.into())), port),
             WireAddress::ClearnetV6 { ip, port } => clearnet(ClearnetHost::Ip(core::net::IpAddr::V6(ip.into())), port),
             WireAddress::ClearnetName { name, port } => clearnet(ClearnetHost::Name(name.into()), port),

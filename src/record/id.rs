@@ -6,6 +6,9 @@ use core::{fmt, str::FromStr};
 use bech32::{Bech32m, Hrp};
 use sha2::{Digest, Sha256};
 
+/// The separator, 32 bytes in base32, the checksum (BIP 350).
+const TEXT_CHARACTERS_BEHIND_PREFIX: usize = 1 + 52 + 6;
+
 /// Why a text is not an id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -22,8 +25,8 @@ pub enum IdError {
     /// Not 32 bytes.
     #[error("it holds another number of bytes than a key has")]
     WrongLength,
-    /// Upper or mixed case: one id has one spelling.
-    #[error("ids are written in lower case")]
+    /// Upper or mixed case, or padding bits that are not zero: one id has one spelling.
+    #[error("another spelling of an id: ids are written in lower case, exactly as they were printed")]
     NotCanonical,
 }
 
@@ -42,19 +45,25 @@ pub(super) fn decode_text(text: &str, prefix: &'static str) -> Result<[u8; 32], 
         *slot = decoded.next().ok_or(IdError::WrongLength)?;
     }
     if decoded.next().is_some() {
-        Err(IdError::WrongLength)
-    } else {
-        Ok(bytes)
+        return Err(IdError::WrongLength);
+    }
+    // The last of 52 characters holds one bit of the key and four of padding. BIP 350 leaves those to its user and the
+    // checksum covers them: unless they are zero, an id had 16 spellings.
+    match parsed.fe32_iter().last() {
+        Some(last) if last.to_u8() & 0x0f == 0 => Ok(bytes),
+        _ => Err(IdError::NotCanonical),
     }
 }
 
 /// Writes 32 bytes as bech32m.
 pub(super) fn encode_text(bytes: &[u8; 32], prefix: &'static str) -> String {
-    // The two error cases of the crate (bad prefix, over-long) can't occur for a constant prefix and 32 bytes.
-    Hrp::parse(prefix)
-        .ok()
-        .and_then(|hrp| bech32::encode::<Bech32m>(hrp, bytes).ok())
-        .unwrap_or_default()
+    // Room for the whole text at once: a string that grows leaves pieces of a secret behind where it was before.
+    let mut text = String::with_capacity(prefix.len() + TEXT_CHARACTERS_BEHIND_PREFIX);
+    // The error cases of the crate (bad prefix, over-long) can't occur for a constant prefix and 32 bytes.
+    if let Ok(hrp) = Hrp::parse(prefix) {
+        let _ = bech32::encode_lower_to_fmt::<Bech32m, String>(&mut text, hrp, bytes);
+    }
+    text
 }
 
 macro_rules! id {

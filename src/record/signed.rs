@@ -42,10 +42,7 @@ impl SignedRecord {
         }
         match bytes.split_last_chunk::<SIGNATURE_BYTES>() {
             None | Some(([], _)) => Err(RecordDecodeError::TooShort),
-            Some((body, _)) => Ok(Self {
-                claims: encoding::decode(body)?,
-                bytes: bytes.into(),
-            }),
+            Some((body, _)) => Ok(Self { claims: encoding::decode(body)?, bytes: bytes.into() }),
         }
     }
 
@@ -66,10 +63,7 @@ impl SignedRecord {
     /// When it does not hold.
     pub fn verify(self) -> Result<VerifiedRecord, SignatureError> {
         verify(Context::ContactRecord, self.claims.node.as_bytes(), &self.bytes)?;
-        Ok(VerifiedRecord {
-            bytes: self.bytes,
-            claims: self.claims,
-        })
+        Ok(VerifiedRecord { bytes: self.bytes, claims: self.claims })
     }
 }
 
@@ -118,8 +112,7 @@ impl ContactRecord {
 fn verify(context: Context, key: &[u8; 32], signed: &[u8]) -> Result<(), SignatureError> {
     let (body, signature) = signed.split_last_chunk::<SIGNATURE_BYTES>().ok_or(SignatureError)?;
     let key = VerifyingKey::from_bytes(key).map_err(|_| SignatureError)?;
-    key.verify_strict(&context.message(body), &Signature::from_bytes(signature))
-        .map_err(|_| SignatureError)
+    key.verify_strict(&context.message(body), &Signature::from_bytes(signature)).map_err(|_| SignatureError)
 }
 
 #[cfg(test)]
@@ -134,10 +127,7 @@ mod tests {
             let body = b"the same body".as_slice();
             let signed = [body, &secret.sign(made, body)].concat();
             for checked in Context::ALL {
-                assert_eq!(
-                    verify(checked, secret.id().as_bytes(), &signed).is_ok(),
-                    made == checked
-                );
+                assert_eq!(verify(checked, secret.id().as_bytes(), &signed).is_ok(), made == checked);
             }
         }
     }

@@ -55,11 +55,7 @@ impl Lifetime {
 
     /// `None` unless `1 <= hours <= LIFETIME_HOURS_MAX`.
     pub const fn from_hours(hours: u16) -> Option<Self> {
-        if hours >= 1 && hours <= LIFETIME_HOURS_MAX {
-            Some(Self(hours))
-        } else {
-            None
-        }
+        if hours >= 1 && hours <= LIFETIME_HOURS_MAX { Some(Self(hours)) } else { None }
     }
 
     /// In hours.

@@ -11,19 +11,24 @@ use super::AddressError;
 /// RFC 1035: 253 characters in a name, 63 in a label.
 const NAME_BYTES_MAX: usize = 253;
 const LABEL_BYTES_MAX: usize = 63;
-/// Top-level names that mean something else to every reader (RFC 6761, 6762, 7686, 8375, 9476; ICANN's `internal`).
-const LOCAL_TOP_LEVEL: [&str; 12] = [
+/// Top-level names that mean something else to every reader, or nothing (RFC 6761, 6762 and its appendix G, 7686, 8375,
+/// 9476; ICANN's `internal`, and `home`, `corp`, `mail`, which it never delegates).
+const LOCAL_TOP_LEVEL: [&str; 16] = [
     "localhost",
     "local",
     "internal",
     "lan",
     "home",
     "corp",
+    "mail",
+    "intranet",
+    "private",
     "arpa",
     "onion",
     "i2p",
     "test",
     "invalid",
+    "example",
     "alt",
 ];
 
@@ -62,11 +67,9 @@ impl ClearnetAddress {
 
     pub(super) fn from_host(host: &str, port: u16) -> Result<Self, AddressError> {
         let literal = match host.strip_prefix('[').map(|rest| rest.strip_suffix(']')) {
-            Some(inner) => Some(IpAddr::V6(
-                inner
-                    .and_then(|text| text.parse().ok())
-                    .ok_or(AddressError::ClearnetForm)?,
-            )),
+            Some(inner) => {
+                Some(IpAddr::V6(inner.and_then(|text| text.parse().ok()).ok_or(AddressError::ClearnetForm)?))
+            }
             None => host.parse::<Ipv4Addr>().ok().map(IpAddr::V4),
         };
         let Some(ip) = literal else {
@@ -74,11 +77,7 @@ impl ClearnetAddress {
         };
         let address = Self::new(ClearnetHost::Ip(ip), port)?;
         // One address, one spelling: what was typed must be what is printed.
-        if host_text(&address.host) == host {
-            Ok(address)
-        } else {
-            Err(AddressError::ClearnetForm)
-        }
+        if host_text(&address.host) == host { Ok(address) } else { Err(AddressError::ClearnetForm) }
     }
 
     /// The part before the port.
@@ -112,9 +111,7 @@ fn canonical_name(name: &str) -> Result<(), AddressError> {
             && label.len() <= LABEL_BYTES_MAX
             && !label.starts_with('-')
             && !label.ends_with('-')
-            && label
-                .bytes()
-                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+            && label.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
     };
     let top = name.rsplit('.').next().unwrap_or_default();
     if name.len() > NAME_BYTES_MAX
@@ -137,26 +134,20 @@ fn global_v4(ip: Ipv4Addr) -> Result<(), AddressError> {
         || ip.is_link_local()
         || (a == 100 && (64..128).contains(&b)) // shared address space (CGNAT), RFC 6598
         || (a == 192 && b == 0 && c == 0) // protocol assignments, RFC 6890
+        || (a == 192 && b == 88 && c == 99) // relays of 6to4, withdrawn by RFC 7526
         || (a == 198 && (b == 18 || b == 19)) // benchmarking, RFC 2544
         || ip.is_documentation()
         || a >= 224; // multicast, reserved, broadcast
-    if local {
-        Err(AddressError::ClearnetNotGlobal)
-    } else {
-        Ok(())
-    }
+    if local { Err(AddressError::ClearnetNotGlobal) } else { Ok(()) }
 }
 
 fn global_v6(ip: Ipv6Addr) -> Result<(), AddressError> {
     let [a, b, ..] = ip.segments();
     // Global unicast is 2000::/3 and nothing else; so `::`, `::1`, mapped IPv4, NAT64, ULA (fc00::/7), link-local
-    // (fe80::/10) and multicast (ff00::/8) all fall outside. Inside it: Teredo and 6to4 embed an IPv4 address.
+    // (fe80::/10) and multicast (ff00::/8) all fall outside. Inside it are 6to4, which embeds an IPv4 address, and the
+    // protocol assignments 2001::/23 (RFC 2928): Teredo, which embeds one too, benchmarking, ORCHID; no host is there.
     let global = a & 0xe000 == 0x2000;
-    let embeds_v4 = a == 0x2002 || (a == 0x2001 && b == 0);
+    let assigned_to_protocols = a == 0x2002 || (a == 0x2001 && b < 0x0200);
     let documentation = (a == 0x2001 && b == 0x0db8) || (a == 0x3fff && b < 0x1000);
-    if !global || embeds_v4 || documentation {
-        Err(AddressError::ClearnetNotGlobal)
-    } else {
-        Ok(())
-    }
+    if !global || assigned_to_protocols || documentation { Err(AddressError::ClearnetNotGlobal) } else { Ok(()) }
 }

@@ -30,20 +30,13 @@ pub struct I2pAddress {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum I2pHost {
     Hash([u8; 32]),
-    Blinded {
-        flags: u8,
-        signature_type: u8,
-        key: [u8; 32],
-    },
+    Blinded { flags: u8, signature_type: u8, key: [u8; 32] },
 }
 
 impl I2pAddress {
     /// From the SHA-256 of a destination.
     pub const fn from_hash(hash: [u8; 32], port: u16) -> Self {
-        Self {
-            host: I2pHost::Hash(hash),
-            port,
-        }
+        Self { host: I2pHost::Hash(hash), port }
     }
 
     /// From the parts of a b33 address.
@@ -54,25 +47,14 @@ impl I2pAddress {
         if flags & !FLAGS_KNOWN != 0 || !SIGNATURE_TYPES.contains(&signature_type) {
             return Err(AddressError::I2pChecksum);
         }
-        Ok(Self {
-            host: I2pHost::Blinded {
-                flags,
-                signature_type,
-                key,
-            },
-            port,
-        })
+        Ok(Self { host: I2pHost::Blinded { flags, signature_type, key }, port })
     }
 
     pub(super) fn from_label(label: &str, port: u16) -> Result<Self, AddressError> {
         if label.bytes().any(|byte| byte.is_ascii_uppercase()) {
             return Err(AddressError::I2pForm);
         }
-        let decode = || {
-            BASE32_NOPAD
-                .decode(label.to_ascii_uppercase().as_bytes())
-                .map_err(|_| AddressError::I2pForm)
-        };
+        let decode = || BASE32_NOPAD.decode(label.to_ascii_uppercase().as_bytes()).map_err(|_| AddressError::I2pForm);
         match label.len() {
             B32_CHARACTERS => {
                 let hash: [u8; 32] = decode()?.try_into().map_err(|_| AddressError::I2pForm)?;
@@ -103,11 +85,7 @@ impl I2pAddress {
     pub const fn blinded(&self) -> Option<(u8, u8, &[u8; 32])> {
         match &self.host {
             I2pHost::Hash(_) => None,
-            I2pHost::Blinded {
-                flags,
-                signature_type,
-                key,
-            } => Some((*flags, *signature_type, key)),
+            I2pHost::Blinded { flags, signature_type, key } => Some((*flags, *signature_type, key)),
         }
     }
 
@@ -120,11 +98,7 @@ impl I2pAddress {
     pub fn host(&self) -> String {
         let mut host = match &self.host {
             I2pHost::Hash(hash) => BASE32_NOPAD.encode(hash),
-            I2pHost::Blinded {
-                flags,
-                signature_type,
-                key,
-            } => {
+            I2pHost::Blinded { flags, signature_type, key } => {
                 let head = mask([*flags, *signature_type, BLINDED_SIGNATURE_TYPE], key);
                 BASE32_NOPAD.encode(&[head.as_slice(), key.as_slice()].concat())
             }

@@ -26,7 +26,7 @@ pub enum AddressError {
     /// Only version 3 is spoken.
     #[error("only version 3 onion addresses are accepted")]
     OnionVersion,
-    /// The key is not a point of the curve, or of small order: no onion service can have it.
+    /// The key is no point of the curve's prime-order group: no onion service can have it.
     #[error("no onion service can have this address: its key is not valid")]
     OnionKey,
     /// Not lower-case base32 of 52 (b32) or 56 (b33) characters.
@@ -138,11 +138,7 @@ pub struct AddressKinds {
 
 impl Default for AddressKinds {
     fn default() -> Self {
-        Self {
-            onion: true,
-            i2p: true,
-            clearnet: false,
-        }
+        Self { onion: true, i2p: true, clearnet: false }
     }
 }
 

@@ -25,20 +25,14 @@ impl OnionAddress {
     /// # Errors
     /// Port 0, which no service can listen on.
     pub const fn new(key: [u8; 32], port: u16) -> Result<Self, AddressError> {
-        if port == 0 {
-            Err(AddressError::Port)
-        } else {
-            Ok(Self { key, port })
-        }
+        if port == 0 { Err(AddressError::Port) } else { Ok(Self { key, port }) }
     }
 
     pub(super) fn from_label(label: &str, port: u16) -> Result<Self, AddressError> {
         if label.len() != LABEL_CHARACTERS || label.bytes().any(|byte| byte.is_ascii_uppercase()) {
             return Err(AddressError::OnionForm);
         }
-        let bytes = BASE32_NOPAD
-            .decode(label.to_ascii_uppercase().as_bytes())
-            .map_err(|_| AddressError::OnionForm)?;
+        let bytes = BASE32_NOPAD.decode(label.to_ascii_uppercase().as_bytes()).map_err(|_| AddressError::OnionForm)?;
         let bytes: [u8; 35] = bytes.try_into().map_err(|_| AddressError::OnionForm)?;
         let (key, [check0, check1, version]) = split(bytes);
         if version != VERSION {
@@ -48,10 +42,7 @@ impl OnionAddress {
             return Err(AddressError::OnionChecksum);
         }
         // An operator's mistake is told to the operator; bytes from a stranger are not worth the curve arithmetic.
-        match ed25519_dalek::VerifyingKey::from_bytes(&key) {
-            Ok(point) if !point.is_weak() => Self::new(key, port),
-            _ => Err(AddressError::OnionKey),
-        }
+        if is_service_key(&key) { Self::new(key, port) } else { Err(AddressError::OnionKey) }
     }
 
     /// The identity key of the service.
@@ -83,6 +74,15 @@ impl fmt::Display for OnionAddress {
     }
 }
 
+/// A point of the prime-order subgroup in its one encoding. Tor's clients refuse every other key ("must verify that the
+/// key has no torsion component"): one service would have eight addresses.
+fn is_service_key(key: &[u8; 32]) -> bool {
+    ed25519_dalek::VerifyingKey::from_bytes(key).is_ok_and(|verifying| {
+        let point = verifying.to_edwards();
+        !verifying.is_weak() && point.is_torsion_free() && point.compress().to_bytes() == *key
+    })
+}
+
 fn split(bytes: [u8; 35]) -> ([u8; 32], [u8; 3]) {
     let mut key = [0; 32];
     let mut tail = [0; 3];
@@ -93,11 +93,7 @@ fn split(bytes: [u8; 35]) -> ([u8; 32], [u8; 3]) {
 }
 
 fn checksum(key: &[u8; 32]) -> [u8; 2] {
-    let hash = Sha3_256::new()
-        .chain_update(b".onion checksum")
-        .chain_update(key)
-        .chain_update([VERSION])
-        .finalize();
+    let hash = Sha3_256::new().chain_update(b".onion checksum").chain_update(key).chain_update([VERSION]).finalize();
     let hash: [u8; 32] = hash.into();
     let [first, second, ..] = hash;
     [first, second]

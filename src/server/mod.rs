@@ -1,0 +1,177 @@
+//! The introducer: one thread that owns the directory and every stream, and one thread that owns the store.
+//!
+//! accept → decode → verify → admit → store → answer. Everything on the event loop's thread is `Rc<RefCell<…>>` and is
+//! borrowed between two awaits, never across one; so there is no lock, and a record is seen by all or by nobody.
+
+mod connection;
+mod dispatch;
+mod fairness;
+mod housekeeping;
+mod load;
+mod restart;
+mod state;
+mod streaming;
+
+use std::{cell::RefCell, io, path::PathBuf, rc::Rc, time::Duration};
+
+use tokio::{signal::unix::SignalKind, sync::mpsc, task::LocalSet};
+
+use crate::{
+    ambient,
+    config::{ConfigError, IntroducerConfig},
+    net::{ListenError, Listener},
+    store::{self, GroupCommit, Limits, OpenError},
+};
+pub use restart::RestartError;
+use state::{Completed, Shared, State};
+
+/// Streams may finish what they are at after SIGTERM; a Tor round trip takes about a second.
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
+/// Pause after an accept that failed (too many open files): the next would fail at once, too.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Why an introducer does not start, or ends.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServeError {
+    /// The socket.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// The store.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// What the store holds.
+    #[error(transparent)]
+    Restart(#[from] RestartError),
+    /// The store failed while running. What was acknowledged is on disk.
+    #[error("the store failed: {0}. What was acknowledged is safe; check the disk, then start again")]
+    Store(String),
+    /// The system.
+    #[error("the system does not give what an introducer needs: {0}")]
+    System(#[from] io::Error),
+}
+
+/// Runs an introducer until SIGTERM or SIGINT. `reload` is asked on SIGHUP.
+///
+/// # Errors
+/// See [`ServeError`].
+pub fn run(
+    config: IntroducerConfig,
+    reload: impl Fn() -> Result<IntroducerConfig, ConfigError> + 'static,
+) -> Result<(), ServeError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
+    LocalSet::new().block_on(&runtime, serve(config, reload))
+}
+
+async fn serve(
+    config: IntroducerConfig,
+    reload: impl Fn() -> Result<IntroducerConfig, ConfigError> + 'static,
+) -> Result<(), ServeError> {
+    let mut signals = Signals::new()?;
+    let opened = store::open(&config.state, Limits { content_bytes_max: config.limits.store_bytes_max })?;
+    let listener = Listener::bind(&config.socket, config.socket_mode)?;
+    tracing::info!("listening; checking what the store holds, publishes and lookups are answered Busy meanwhile");
+
+    let generation = u64::from_le_bytes(ambient::random()?);
+    let (completed, completions) = mpsc::unbounded_channel();
+    let shared: Shared = Rc::new(RefCell::new(State::new(&config)));
+    let accepting = tokio::task::spawn_local(accept(listener, Rc::clone(&shared), config.carrier_uids.clone()));
+
+    let restored = tokio::task::spawn_blocking({
+        let (policy, now) = (config.policy.clone(), ambient::now());
+        move || restart::restore(opened, policy, now, generation)
+    });
+    let (store, directory) = tokio::select! {
+        restored = restored => restored.map_err(io::Error::other)??,
+        () = signals.stop() => return Ok(()),
+    };
+    tracing::info!(records = directory.listed(), "ready");
+    let committer = GroupCommit::start(store, ambient::steady_millis, move |tokens, result| {
+        // The event loop is gone only when the process ends.
+        let _ = completed.send(Completed { tokens, result });
+    })?;
+    shared.borrow_mut().open(directory, committer);
+    housekeeping::confirm_clock(&shared, &config.state);
+
+    let keeping = tokio::task::spawn_local(housekeeping::keep(Rc::clone(&shared)));
+    let applying = housekeeping::apply_completions(Rc::clone(&shared), completions);
+    let reloading = async {
+        while signals.hangup.recv().await.is_some() {
+            housekeeping::reload(&shared, reload());
+        }
+    };
+    let ended = tokio::select! {
+        failed = applying => Err(ServeError::Store(failed)),
+        () = wait_for_stop(&mut signals.terminate, &mut signals.interrupt) => Ok(()),
+        () = reloading => Ok(()),
+    };
+    accepting.abort();
+    keeping.abort();
+    if ended.is_ok() {
+        shut_down(&shared).await;
+    }
+    ended
+}
+
+/// Takes streams until aborted; dropping the listener removes the socket.
+async fn accept(listener: Listener, shared: Shared, carrier_uids: Vec<u32>) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, uid)) if carrier_uids.contains(&uid) => connection::spawn(stream, &shared),
+            Ok((_, uid)) => {
+                tracing::warn!(uid, "refused a process of a user that is not in `carrier_uids`");
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a stream could not be accepted");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+/// No new work; what is on its way to the disk gets there and is answered.
+async fn shut_down(shared: &Shared) {
+    tracing::info!("stopping");
+    let mut streams = shared.borrow().announce_stop();
+    let _ = tokio::time::timeout(SHUTDOWN_GRACE, streams.wait_for(|count| *count == 0)).await;
+    let committer = shared.borrow_mut().close();
+    if let Some(committer) = committer {
+        committer.shutdown();
+    }
+    tracing::info!("stopped");
+}
+
+struct Signals {
+    hangup: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            hangup: tokio::signal::unix::signal(SignalKind::hangup())?,
+            interrupt: tokio::signal::unix::signal(SignalKind::interrupt())?,
+            terminate: tokio::signal::unix::signal(SignalKind::terminate())?,
+        })
+    }
+
+    async fn stop(&mut self) {
+        wait_for_stop(&mut self.terminate, &mut self.interrupt).await;
+    }
+}
+
+async fn wait_for_stop(terminate: &mut tokio::signal::unix::Signal, interrupt: &mut tokio::signal::unix::Signal) {
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}
+
+/// Where the operator's word on the clock lies, in the state directory.
+pub const CLOCK_CONFIRMED_FILE: &str = "clock-confirmed";
+
+/// Path of [`CLOCK_CONFIRMED_FILE`].
+pub(crate) fn clock_confirmed_path(state: &std::path::Path) -> PathBuf {
+    state.join(CLOCK_CONFIRMED_FILE)
+}

@@ -1,0 +1,142 @@
+//! Damaged files: bits flipped, ends cut off, blocks lost or swapped, in every part of a store.
+
+use std::sync::Arc;
+
+use super::{
+    Damage, OpenError,
+    fault::Disk,
+    header::HEADER_BYTES,
+    model::{Model, Random, Workload, load_disk, quiet},
+};
+
+/// A store, shut down in an orderly way or not, and what is in it.
+fn stored(orderly: bool) -> (Vec<u8>, Model) {
+    let disk = Arc::new(Disk::default());
+    let mut store = load_disk(&disk).unwrap().1.accept().unwrap();
+    let mut workload = Workload::new(11, 200);
+    let mut model = Model::default();
+    for _ in 0..12 {
+        let (writes, marks) = (workload.group(100), workload.marks());
+        store.commit(&writes, marks, 0).unwrap();
+        model.apply(&writes, marks);
+    }
+    if !orderly {
+        let bytes = disk.bytes();
+        drop(store);
+        return (bytes, model);
+    }
+    drop(store);
+    (disk.bytes(), model)
+}
+
+/// What came of opening a damaged file.
+#[derive(Debug, PartialEq, Eq)]
+enum Outcome {
+    Right,
+    Refused,
+}
+
+fn open(bytes: &[u8], model: &Model, what: &str) -> Outcome {
+    let disk = Arc::new(Disk::holding(bytes.to_vec()));
+    let outcome = match load_disk(&disk) {
+        Ok((found, loaded)) => {
+            assert!(found == *model, "{what}: loaded, but not what was stored");
+            assert!(disk.bytes() == bytes, "{what}: written to before it was accepted");
+            let (writes, marks) = (Workload::new(3, 3).group(3), model.marks);
+            let mut store = loaded.accept().unwrap();
+            store.commit(&writes, marks, 0).unwrap();
+            drop(store);
+            let mut model = model.clone();
+            model.apply(&writes, marks);
+            assert!(load_disk(&disk).unwrap().0 == model, "{what}: accepted, but not sound");
+            return Outcome::Right;
+        }
+        Err(OpenError::Damaged(_) | OpenError::Foreign) => Outcome::Refused,
+        Err(error) => panic!("{what}: refused for the wrong reason: {error}"),
+    };
+    assert!(disk.bytes() == bytes, "{what}: refused, but written to");
+    outcome
+}
+
+/// One kind of damage.
+type Harm = fn(&mut Vec<u8>, &mut Random);
+
+const HARMS: [(&str, Harm, u32); 8] = [
+    ("a bit flipped", |bytes, random| flip(bytes, random, 0, u64::MAX), 500),
+    ("a bit of the header flipped", |bytes, random| flip(bytes, random, 0, HEADER_BYTES as u64), 300),
+    ("a bit in use flipped", |bytes, random| flip_in_use(bytes, random), 500),
+    ("ten bits flipped", |bytes, random| (0..10).for_each(|_| flip_in_use(bytes, random)), 100),
+    ("cut off", |bytes, random| bytes.truncate(random.below(bytes.len() as u64) as usize), 100),
+    ("cut off at a page", |bytes, random| bytes.truncate(random.below(bytes.len() as u64 / 4096) as usize * 4096), 100),
+    ("a sector zeroed", |bytes, random| sector(bytes, random).fill(0), 200),
+    ("a page come from elsewhere", |bytes, random| page_from_elsewhere(bytes, random), 200),
+];
+
+fn flip(bytes: &mut [u8], random: &mut Random, from: u64, to: u64) {
+    let bit = from * 8 + random.below((to.min(bytes.len() as u64) - from) * 8);
+    bytes[(bit / 8) as usize] ^= 1 << (bit % 8);
+}
+
+fn flip_in_use(bytes: &mut [u8], random: &mut Random) {
+    let sector = sector(bytes, random);
+    flip(sector, random, 0, 512);
+}
+
+/// A sector that holds anything.
+fn sector<'a>(bytes: &'a mut [u8], random: &mut Random) -> &'a mut [u8] {
+    let used: Vec<_> =
+        bytes.chunks(512).enumerate().filter(|(_, sector)| sector.iter().any(|byte| *byte != 0)).collect();
+    let number = used[random.below(used.len() as u64) as usize].0;
+    &mut bytes[number * 512..(number + 1) * 512]
+}
+
+fn page_from_elsewhere(bytes: &mut [u8], random: &mut Random) {
+    let pages = bytes.len() as u64 / 4096;
+    let (from, to) = (random.below(pages) as usize * 4096, random.below(pages) as usize * 4096);
+    bytes.copy_within(from..from + 4096, to);
+}
+
+#[test]
+fn a_damaged_store_is_right_or_refused_and_untouched() {
+    quiet();
+    for orderly in [true, false] {
+        let (sound, model) = stored(orderly);
+        assert_eq!(open(&sound, &model, "sound"), Outcome::Right);
+        for (what, harm, times) in HARMS {
+            let mut refused = 0;
+            for seed in 0..u64::from(times) {
+                let mut bytes = sound.clone();
+                harm(&mut bytes, &mut Random(seed));
+                if bytes != sound {
+                    let what = format!("{what}, seed {seed}, orderly {orderly}");
+                    refused += u32::from(open(&bytes, &model, &what) == Outcome::Refused);
+                }
+            }
+            assert!(refused > times / 20, "{what}: only {refused} of {times} were refused: is anything checked?");
+        }
+    }
+}
+
+#[test]
+fn every_bit_of_the_header_is_right_or_refused() {
+    quiet();
+    let (sound, model) = stored(false);
+    for bit in 0..HEADER_BYTES * 8 {
+        let mut bytes = sound.clone();
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        open(&bytes, &model, &format!("bit {bit}"));
+    }
+}
+
+#[test]
+fn what_is_no_store_is_called_so() {
+    let open = |bytes: &[u8]| {
+        let disk = Arc::new(Disk::holding(bytes.to_vec()));
+        let error = load_disk(&disk).map(|_| ()).unwrap_err();
+        assert_eq!(disk.bytes(), bytes);
+        error
+    };
+    assert!(matches!(open(&[7; 100]), OpenError::Damaged(Damage::Truncated)));
+    assert!(matches!(open(&[7; 10_000]), OpenError::Foreign));
+    assert!(matches!(open(&[0; 10_000]), OpenError::Foreign));
+}

@@ -1,0 +1,193 @@
+//! The plan of the house, held: who may import whom, where effects are, what the lock file may contain.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// module → what it may import. `src/lib.rs` explains the order.
+const MAY_IMPORT: &[(&str, &[&str])] = &[
+    ("record", &[]),
+    ("directory", &["record"]),
+    ("protocol", &["record"]),
+    ("ambient", &["record", "directory"]),
+    ("redact", &[]),
+    ("net", &["redact"]),
+    ("carrier", &["net", "redact", "ambient"]),
+    ("keys", &["record"]),
+    ("store", &["record", "ambient"]),
+    ("config", &["record", "directory"]),
+    ("client", &["record", "directory", "protocol", "net", "ambient", "redact"]),
+    ("server", &["record", "directory", "protocol", "net", "ambient", "redact", "store", "config"]),
+    (
+        "cli",
+        &[
+            "record",
+            "directory",
+            "protocol",
+            "ambient",
+            "redact",
+            "net",
+            "carrier",
+            "keys",
+            "store",
+            "config",
+            "client",
+            "server",
+        ],
+    ),
+];
+
+/// Modules that give the same answer for the same inputs.
+const PURE: [&str; 3] = ["record", "directory", "protocol"];
+
+/// What no pure module names.
+const EFFECTS: [&str; 9] =
+    ["std::", "tokio", "tracing", "rustix", "getrandom", "redb", "SystemTime", "Instant", "println"];
+
+/// The places that may lift a fence, file by file. A new one is a decision: it changes this number.
+const LIFTED_FENCES: &[(&str, usize)] =
+    &[("src/ambient.rs", 3), ("src/carrier/socks_bridge.rs", 2), ("src/net/listen.rs", 2), ("src/net/mod.rs", 1)];
+
+/// Crates that learn addresses, ask others for ours, resolve names or tell who we are. `.deny.toml` has the same list.
+const DENY_TOML: &str = include_str!("../.deny.toml");
+const LOCK: &str = include_str!("../Cargo.lock");
+
+fn sources() -> BTreeMap<String, String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let (mut found, mut folders) = (BTreeMap::new(), vec![root.join("src")]);
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).expect("src can be read") {
+            let path: PathBuf = entry.expect("src can be read").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let name = path.strip_prefix(root).expect("below the root").display().to_string();
+                found.insert(name, fs::read_to_string(&path).expect("a source is text"));
+            }
+        }
+    }
+    found
+}
+
+fn module_of(file: &str) -> &str {
+    file.trim_start_matches("src/").split('/').next().unwrap_or_default().trim_end_matches(".rs")
+}
+
+/// Code without comments, strings left in: good enough to see names.
+fn code(source: &str) -> String {
+    source.lines().map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n")
+}
+
+/// Names after `crate::` (one level of braces).
+fn imports(source: &str) -> BTreeSet<String> {
+    let code = code(source);
+    let mut found = BTreeSet::new();
+    for (at, _) in code.match_indices("crate::") {
+        let rest = &code[at + "crate::".len()..];
+        match rest.strip_prefix('{') {
+            None => found.insert(first_word(rest)),
+            Some(group) => {
+                let (mut depth, mut start) = (0, true);
+                for (index, c) in group.char_indices() {
+                    match c {
+                        '{' => depth += 1,
+                        '}' if depth == 0 => break,
+                        '}' => depth -= 1,
+                        ',' if depth == 0 => start = true,
+                        c if depth == 0 && start && !c.is_whitespace() => {
+                            found.insert(first_word(&group[index..]));
+                            start = false;
+                        }
+                        _ => {}
+                    }
+                }
+                true
+            }
+        };
+    }
+    found
+}
+
+fn first_word(text: &str) -> String {
+    text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
+}
+
+#[test]
+fn modules_import_only_what_the_plan_allows() {
+    let allowed: BTreeMap<_, _> = MAY_IMPORT.iter().copied().collect();
+    for (file, source) in sources() {
+        let module = module_of(&file);
+        if module == "lib" || module == "main" {
+            continue;
+        }
+        let may = allowed.get(module).unwrap_or_else(|| panic!("{module} is not in the plan: give it a place"));
+        for import in imports(&source) {
+            assert!(import == module || may.contains(&import.as_str()), "{file} imports {import}");
+        }
+    }
+}
+
+#[test]
+fn pure_modules_have_no_effects() {
+    for (file, source) in sources() {
+        if PURE.contains(&module_of(&file)) {
+            for effect in EFFECTS {
+                let used = code(&source).lines().any(|line| line.contains(effect) && !line.contains("proc_macro"));
+                assert!(!used, "{file} uses {effect}");
+            }
+        }
+    }
+}
+
+#[test]
+fn fences_are_lifted_in_known_places_only() {
+    let pinned: BTreeMap<_, _> = LIFTED_FENCES.iter().copied().collect();
+    for (file, source) in sources() {
+        let lifted =
+            source.matches("clippy::disallowed_types").count() + source.matches("clippy::disallowed_methods").count();
+        assert_eq!(lifted, pinned.get(file.as_str()).copied().unwrap_or(0), "lifted fences in {file}");
+    }
+}
+
+#[test]
+fn no_lint_is_lifted_unseen() {
+    for (file, source) in sources() {
+        for hidden in ["#[allow(", "#![allow(", "clippy::all", "clippy::style", "unsafe "] {
+            assert!(!code(&source).contains(hidden), "{file} contains `{hidden}`");
+        }
+    }
+}
+
+#[test]
+fn ip_sockets_are_named_in_the_carrier_alone() {
+    for (file, source) in sources() {
+        for name in ["TcpStream", "TcpListener", "TcpSocket", "UdpSocket", "ToSocketAddrs", "lookup_host"] {
+            let named = code(&source).contains(name);
+            assert!(!named || module_of(&file) == "carrier", "{file} names {name}");
+        }
+    }
+}
+
+#[test]
+fn no_banned_crate_is_in_the_lock_file() {
+    let banned: BTreeSet<_> = DENY_TOML
+        .split_once("deny = [")
+        .and_then(|(_, rest)| rest.split_once("\n]"))
+        .map(|(list, _)| list.split('"').skip(1).step_by(2).collect())
+        .expect(".deny.toml has a list `deny`");
+    assert!(banned.len() > 50, "the list of banned crates was not read");
+    let locked: BTreeSet<_> =
+        LOCK.lines().filter_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"')).collect();
+    assert!(locked.contains("tokio"), "the lock file was not read");
+    let found: Vec<_> = banned.intersection(&locked).collect();
+    assert!(found.is_empty(), "banned crates in Cargo.lock: {found:?}");
+}
+
+#[test]
+fn no_file_has_two_jobs() {
+    for (file, source) in sources() {
+        assert!(source.lines().count() <= 450, "{file} makes you scroll");
+    }
+}

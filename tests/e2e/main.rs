@@ -1,0 +1,5 @@
+//! End to end over AF_UNIX: a real introducer process, raw frames, hostile peers.
+
+mod exchange;
+#[path = "../support/mod.rs"]
+mod support;

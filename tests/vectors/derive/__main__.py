@@ -1,0 +1,13 @@
+"""`python3 tests/vectors/derive`: derives every vector, writes those that are missing, and fails if one differs."""
+
+import sys
+
+sys.dont_write_bytecode = True
+
+import records
+import texts
+from write import finish
+
+texts.write_all()
+records.write_all()
+finish()

@@ -5,6 +5,7 @@
 
 #![cfg(feature = "server")]
 #![expect(clippy::disallowed_types, reason = "starts itself again, in a mount namespace or to be killed")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that can't go on fails")]
 
 use std::{
     collections::BTreeMap,

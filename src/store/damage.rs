@@ -120,11 +120,14 @@ fn a_damaged_store_is_right_or_refused_and_untouched() {
 #[test]
 fn every_bit_of_the_header_is_right_or_refused() {
     quiet();
-    let (sound, model) = stored(false);
-    for bit in 0..HEADER_BYTES * 8 {
-        let mut bytes = sound.clone();
-        bytes[bit / 8] ^= 1 << (bit % 8);
-        open(&bytes, &model, &format!("bit {bit}"));
+    // Flags and geometry of a store that was shut down in an orderly way; the slots too of one that was not.
+    for (orderly, bytes) in [(true, 64), (false, HEADER_BYTES)] {
+        let (sound, model) = stored(orderly);
+        for bit in 0..bytes * 8 {
+            let mut bytes = sound.clone();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            open(&bytes, &model, &format!("bit {bit}, orderly {orderly}"));
+        }
     }
 }
 

@@ -151,7 +151,7 @@ impl TorDaemon {
     /// Starts it again, after stopping it if need be, with the same torrc and the same data, and waits until it has
     /// bootstrapped.
     ///
-    /// A client that holds the descriptor of a service from before [`TorDaemon::kill`] was often seen to wait a minute
+    /// A client that holds the descriptor of a service from before [`TorDaemon::kill`] often waits up to two minutes
     /// for an answer through the old introduction points; [`TorDaemon::newnym`] at the client makes it fetch the new.
     ///
     /// # Panics

@@ -154,9 +154,9 @@ impl SeqCounter {
     /// # Errors
     /// See [`KeyFileError`].
     pub fn open(key: &Path) -> Result<Self, KeyFileError> {
+        let file = open(key)?;
         // One key, one counter, whatever links lead to it.
         let key = fs::canonicalize(key).map_err(|error| failed(key, error))?;
-        let file = open(&key)?;
         file.try_lock().map_err(|error| match error {
             fs::TryLockError::WouldBlock => KeyFileError::InUse(key.clone()),
             fs::TryLockError::Error(error) => failed(&key, error),
@@ -302,8 +302,5 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
 }
 
 fn failed(path: &Path, error: io::Error) -> KeyFileError {
-    if error.kind() == io::ErrorKind::NotFound {
-        return KeyFileError::NotFound(path.to_owned());
-    }
     KeyFileError::Io { path: path.to_owned(), error }
 }

@@ -80,7 +80,7 @@ pub mod ambient;
 pub mod carrier;
 #[cfg(feature = "client")]
 pub mod client;
-#[cfg(feature = "cli")]
+#[cfg(any(feature = "client", feature = "server"))]
 pub mod config;
 #[cfg(feature = "cli")]
 pub mod keys;

@@ -1,5 +1,5 @@
-//! The vectors in `tests/vectors/` are the specification for other implementations; this one must agree with all of them,
-//! and every reason it has for a refusal must have a vector. `tests/vectors/README.md` says how a file is read.
+//! The vectors in `tests/vectors/` are the specification for other implementations; this one must agree with all of
+//! them, and every reason it has for a refusal must have a vector. `tests/vectors/README.md` says how a file is read.
 #![expect(
     clippy::expect_used,
     clippy::indexing_slicing,

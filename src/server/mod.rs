@@ -95,22 +95,23 @@ async fn serve(
 
     let keeping = tokio::task::spawn_local(housekeeping::keep(Rc::clone(&shared)));
     let applying = housekeeping::apply_completions(Rc::clone(&shared), completions);
+    tokio::pin!(applying);
     let reloading = async {
         while signals.hangup.recv().await.is_some() {
             housekeeping::reload(&shared, reload());
         }
     };
     let ended = tokio::select! {
-        failed = applying => Err(ServeError::Store(failed)),
+        failed = &mut applying => Err(ServeError::Store(failed)),
         () = wait_for_stop(&mut signals.terminate, &mut signals.interrupt) => Ok(()),
         () = reloading => Ok(()),
     };
     accepting.abort();
     keeping.abort();
-    if ended.is_ok() {
-        shut_down(&shared).await;
+    match ended {
+        Ok(()) => shut_down(&shared, applying).await,
+        failed => failed,
     }
-    ended
 }
 
 /// Takes streams until aborted; dropping the listener removes the socket.
@@ -129,16 +130,20 @@ async fn accept(listener: Listener, shared: Shared, carrier_uids: Vec<u32>) {
     }
 }
 
-/// No new work; what is on its way to the disk gets there and is answered.
-async fn shut_down(shared: &Shared) {
+/// No new work; what is on its way to the disk gets there and is answered, which takes that it goes on being applied.
+async fn shut_down(shared: &Shared, applying: impl Future<Output = String>) -> Result<(), ServeError> {
     tracing::info!("stopping");
     let mut streams = shared.borrow().announce_stop();
-    let _ = tokio::time::timeout(SHUTDOWN_GRACE, streams.wait_for(|count| *count == 0)).await;
+    tokio::select! {
+        failed = applying => return Err(ServeError::Store(failed)),
+        _ = tokio::time::timeout(SHUTDOWN_GRACE, streams.wait_for(|count| *count == 0)) => {}
+    }
     let committer = shared.borrow_mut().close();
     if let Some(committer) = committer {
         committer.shutdown();
     }
     tracing::info!("stopped");
+    Ok(())
 }
 
 struct Signals {

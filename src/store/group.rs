@@ -184,3 +184,82 @@ where
         self.store.commit(&writes, marks, (self.clock)())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+    use crate::store::{
+        fault::Disk,
+        model::{Model, Workload, load_disk},
+    };
+
+    type Told = (Vec<usize>, Result<(), CommitError>);
+
+    fn started() -> (Arc<Disk>, GroupCommit<usize>, mpsc::Receiver<Told>, Arc<Mutex<()>>) {
+        let disk = Arc::new(Disk::default());
+        let store = load_disk(&disk).unwrap().1.accept().unwrap();
+        let (tell, told) = mpsc::channel();
+        let gate = Arc::new(Mutex::new(()));
+        let clock = {
+            let gate = Arc::clone(&gate);
+            move || {
+                drop(gate.lock());
+                0
+            }
+        };
+        let group = GroupCommit::start(store, clock, move |tokens, result| tell.send((tokens, result)).unwrap());
+        (disk, group.unwrap(), told, gate)
+    }
+
+    #[test]
+    fn every_token_comes_back_once_in_order_and_everything_is_there_after_a_shutdown() {
+        let (disk, group, told, gate) = started();
+        let mut workload = Workload::new(1, 50);
+        let mut model = Model::default();
+        let shut = gate.lock().unwrap();
+        for token in 0..QUEUE_SUBMISSIONS_MAX {
+            let (writes, marks) = (workload.group(6), workload.marks());
+            model.apply(&writes, marks);
+            group.submit(writes, Some(marks), token).unwrap();
+        }
+        drop(shut);
+        assert_eq!(group.shutdown().unwrap().marks(), model.marks);
+        let told: Vec<Told> = told.iter().collect();
+        let most = told.iter().map(|(tokens, _)| tokens.len()).max().unwrap();
+        assert!((50..=GROUP_WRITES_MAX).contains(&most), "groups of {most} at most");
+        assert!(told.iter().all(|(_, result)| result.is_ok()));
+        let tokens: Vec<usize> = told.into_iter().flat_map(|(tokens, _)| tokens).collect();
+        assert_eq!(tokens, (0..QUEUE_SUBMISSIONS_MAX).collect::<Vec<_>>());
+        assert_eq!(load_disk(&disk).unwrap().0, model);
+    }
+
+    #[test]
+    fn a_full_queue_gives_the_token_back() {
+        let (_disk, group, told, gate) = started();
+        let shut = gate.lock().unwrap();
+        // Those the thread has already taken make room for as many again.
+        let refused = (0..2 * QUEUE_SUBMISSIONS_MAX + 1).find(|token| group.submit(Vec::new(), None, *token).is_err());
+        let accepted = refused.expect("a queue without a bound");
+        drop(shut);
+        drop(group);
+        assert_eq!(told.iter().map(|(tokens, _)| tokens.len()).sum::<usize>(), accepted);
+    }
+
+    #[test]
+    fn a_group_that_fails_fails_all_its_tokens_and_so_do_later_ones() {
+        let (disk, group, told, gate) = started();
+        let mut workload = Workload::new(1, 50);
+        let shut = gate.lock().unwrap();
+        disk.fill_after(Some(1), io::ErrorKind::Other);
+        for token in 0..100 {
+            group.submit(vec![workload.put()], None, token).unwrap();
+        }
+        drop(shut);
+        drop(group);
+        let told: Vec<Told> = told.iter().collect();
+        assert!(told.iter().all(|(_, result)| matches!(result, Err(CommitError::Fatal(_)))), "{told:?}");
+        assert_eq!(told.iter().map(|(tokens, _)| tokens.len()).sum::<usize>(), 100);
+    }
+}

@@ -94,10 +94,10 @@ impl Quarantine {
         }
     }
 
-    fn act(&self, act: Act) -> io::Result<()> {
+    fn hold(&self, act: Act) -> io::Result<()> {
         let mut stance = self.stance.write().unwrap_or_else(PoisonError::into_inner);
         match &mut *stance {
-            Stance::Held(held) => held.act(&self.medium, act),
+            Stance::Held(held) => held.hold(&self.medium, act),
             Stance::Released | Stance::Refused => Err(refused()),
         }
     }
@@ -117,7 +117,7 @@ impl Quarantine {
 }
 
 impl Held {
-    fn act(&mut self, medium: &Medium, act: Act) -> io::Result<()> {
+    fn hold(&mut self, medium: &Medium, act: Act) -> io::Result<()> {
         match &act {
             Act::Write(offset, data) => {
                 self.bytes = self.bytes.saturating_add(data.len());
@@ -143,13 +143,12 @@ impl Held {
         self.blocks.split_off(&first_gone);
         let kept = (self.length % BLOCK_BYTES as u64) as usize;
         if let Some(block) = self.blocks.get_mut(&(self.length / BLOCK_BYTES as u64)) {
-            block.iter_mut().skip(kept).for_each(|byte| *byte = 0);
+            block.get_mut(kept..).unwrap_or_default().fill(0);
         }
     }
 
     fn patch(&mut self, medium: &Medium, offset: u64, data: &[u8]) -> io::Result<()> {
         let end = offset.checked_add(data.len() as u64).filter(|end| *end <= self.length).ok_or_else(past_the_end)?;
-        let mut data = data.iter();
         for number in offset / BLOCK_BYTES as u64..end.div_ceil(BLOCK_BYTES as u64) {
             let start = number * BLOCK_BYTES as u64;
             if !self.blocks.contains_key(&number) {
@@ -160,11 +159,9 @@ impl Held {
                 }
                 self.blocks.insert(number, block);
             }
-            let Some(block) = self.blocks.get_mut(&number) else {
-                continue;
-            };
-            let from = offset.saturating_sub(start) as usize;
-            block.iter_mut().skip(from).zip(&mut data).for_each(|(to, from)| *to = *from);
+            if let Some(block) = self.blocks.get_mut(&number) {
+                overlap((start, block.as_mut_slice()), (offset, data));
+            }
         }
         Ok(())
     }
@@ -178,12 +175,19 @@ impl Held {
         }
         grown.fill(0);
         for (number, block) in self.blocks.range(offset / BLOCK_BYTES as u64..end.div_ceil(BLOCK_BYTES as u64)) {
-            let start = number * BLOCK_BYTES as u64;
-            let (skip_block, skip_out) = (offset.saturating_sub(start) as usize, start.saturating_sub(offset) as usize);
-            let to = out.iter_mut().skip(skip_out);
-            block.iter().skip(skip_block).zip(to).for_each(|(from, to)| *to = *from);
+            overlap((offset, &mut *out), (number * BLOCK_BYTES as u64, block.as_slice()));
         }
         Ok(())
+    }
+}
+
+/// Copies what two pieces of a file have in common; each comes with its offset.
+fn overlap((to_offset, to): (u64, &mut [u8]), (from_offset, from): (u64, &[u8])) {
+    let to = to.get_mut(from_offset.saturating_sub(to_offset) as usize..).unwrap_or_default();
+    let from = from.get(to_offset.saturating_sub(from_offset) as usize..).unwrap_or_default();
+    let length = to.len().min(from.len());
+    if let (Some(to), Some(from)) = (to.get_mut(..length), from.get(..length)) {
+        to.copy_from_slice(from);
     }
 }
 
@@ -214,14 +218,14 @@ impl redb::StorageBackend for Shared {
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        if self.0.released() { self.0.medium.set_len(len) } else { self.0.act(Act::SetLen(len)) }
+        if self.0.released() { self.0.medium.set_len(len) } else { self.0.hold(Act::SetLen(len)) }
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        if self.0.released() { self.0.medium.sync_data() } else { self.0.act(Act::Sync) }
+        if self.0.released() { self.0.medium.sync_data() } else { self.0.hold(Act::Sync) }
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        if self.0.released() { self.0.medium.write(offset, data) } else { self.0.act(Act::Write(offset, data.into())) }
+        if self.0.released() { self.0.medium.write(offset, data) } else { self.0.hold(Act::Write(offset, data.into())) }
     }
 }

@@ -21,5 +21,5 @@ fn network() -> &'static TorNetwork {
 /// A failure of the network itself should not look like one of the program.
 #[test]
 fn the_network_carries_an_echo() {
-    tornet::self_test();
+    network().self_test();
 }

@@ -25,12 +25,7 @@ impl About {
     pub(super) fn run(self) -> Result<(), Failure> {
         let asked = self.whom.resolve(true)?;
         let about = block_on(asked.first(async |client, introducer| client.about(introducer).await))?;
-        if self.json {
-            output::data(json(&about));
-        } else {
-            output::data(text(&about));
-        }
-        Ok(())
+        if self.json { output::data(json(&about)) } else { output::data(text(&about)) }
     }
 }
 

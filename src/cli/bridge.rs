@@ -24,8 +24,9 @@ impl SocksBridge {
     pub(super) fn run(self) -> Result<(), Failure> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build();
         runtime.map_err(system("the event loop does not start"))?.block_on(async {
-            let bridge =
-                carrier::SocksBridge::bind(&self.listen, self.to).map_err(|error| Failure::new(Exit::Failed, error))?;
+            let bridge = carrier::SocksBridge::bind(&self.listen, self.to).map_err(|error| {
+                Failure::new(Exit::Failed, error).hint("name another path with --listen, in a directory of yours")
+            })?;
             output::say("Any process of this user can now reach the SOCKS port through the socket. Ctrl-C ends it.");
             bridge.run(super::output::stop_signal()).await;
             Ok(())

@@ -7,6 +7,8 @@ use super::output;
 /// Documented in every `--help`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Exit {
+    /// Nobody reads the output any more, as behind `| head`: the end, and no fault.
+    ReaderGone = 0,
     /// Something of this machine.
     Failed = 1,
     /// Wrong usage, configuration or key file.
@@ -23,6 +25,9 @@ pub(super) enum Exit {
     /// No such record.
     #[cfg(feature = "client")]
     NotFound = 6,
+    /// Some introducers took the record, others did not.
+    #[cfg(feature = "client")]
+    Partly = 7,
 }
 
 impl From<Exit> for ExitCode {
@@ -48,7 +53,16 @@ impl Failure {
         Self { hint: Some(hint.to_string()), ..self }
     }
 
+    /// The code it ends with.
+    #[cfg(feature = "client")]
+    pub(super) const fn exit(&self) -> Exit {
+        self.exit
+    }
+
     pub(super) fn report(self) -> ExitCode {
+        if self.exit == Exit::ReaderGone {
+            return self.exit.into();
+        }
         output::say(format_args!("anteroom: {}", self.message));
         if let Some(hint) = self.hint {
             output::say(format_args!("  → {hint}"));
@@ -63,9 +77,14 @@ impl fmt::Display for Failure {
     }
 }
 
+#[cfg(any(feature = "client", feature = "server"))]
 impl From<crate::keys::KeyFileError> for Failure {
     fn from(error: crate::keys::KeyFileError) -> Self {
-        Self::new(Exit::Usage, &error).hint(error.hint())
+        let exit = match &error {
+            crate::keys::KeyFileError::Io { .. } => Exit::Failed,
+            _ => Exit::Usage,
+        };
+        Self::new(exit, &error).hint(error.hint())
     }
 }
 
@@ -86,7 +105,13 @@ impl From<crate::client::ClientError> for Failure {
             ClientError::System(_) | ClientError::ShelfTooLong { .. } | ClientError::Ended => Exit::Failed,
             _ => Exit::Unreachable,
         };
-        Self::new(exit, error)
+        let failure = Self::new(exit, &error);
+        match error {
+            ClientError::ShelfTooLong { .. } => {
+                failure.hint("`anteroom lookup --exact` finds it, and the introducer learns whom you look for")
+            }
+            _ => failure,
+        }
     }
 }
 

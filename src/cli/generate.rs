@@ -4,7 +4,10 @@ use std::{fs, path::PathBuf};
 
 use clap::{Args, Command};
 
-use super::failure::{Failure, system};
+use super::{
+    failure::{Failure, system},
+    output,
+};
 
 #[derive(Args)]
 pub(super) struct Completions {
@@ -14,8 +17,10 @@ pub(super) struct Completions {
 
 impl Completions {
     pub(super) fn run(self, mut command: Command) -> Result<(), Failure> {
-        clap_complete::generate(self.shell, &mut command, "anteroom", &mut std::io::stdout());
-        Ok(())
+        // Through memory: the generator panics when its output breaks off.
+        let mut script = Vec::new();
+        clap_complete::generate(self.shell, &mut command, "anteroom", &mut script);
+        output::write(String::from_utf8_lossy(&script))
     }
 }
 

@@ -83,8 +83,20 @@ impl Asked {
     /// Says what was received and not shown, if anything was.
     pub(super) fn tell_dropped(&self) {
         let dropped = self.client.dropped();
-        if dropped != crate::client::Dropped::default() {
-            output::say(format_args!("Some records were received and not shown: {dropped:?}"));
+        let reasons = [
+            (dropped.malformed, "malformed"),
+            (dropped.wrong_grid, "of another grid"),
+            (dropped.not_asked, "not asked for"),
+            (dropped.address_kind, "with a kind of address that the configuration does not admit"),
+            (dropped.expired, "expired"),
+            (dropped.issued_in_future, "from the future (check `date -u`)"),
+            (dropped.signature, "with a wrong signature"),
+            (dropped.not_newer, "not newer than one already seen"),
+        ];
+        let told: Vec<_> =
+            reasons.iter().filter(|(count, _)| *count > 0).map(|(count, reason)| format!("{count} {reason}")).collect();
+        if !told.is_empty() {
+            output::say(format_args!("Received and not shown: {}", told.join(", ")));
         }
     }
 }

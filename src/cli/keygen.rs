@@ -31,7 +31,7 @@ impl Grid {
         let Self::Keygen(arguments) = self;
         let secret = GridSecret::from_seed(seed()?);
         keys::create_grid(&arguments.out, &secret)?;
-        arguments.tell("grid", &secret.id().to_string());
+        arguments.tell("grid", &secret.id().to_string())?;
         output::say(format_args!(
             "The secret key is in {}. Keep it, with a copy, away from the introducer's machine;\n\
              the id above is what introducers and nodes need.",
@@ -43,13 +43,13 @@ impl Grid {
 
 impl Keygen {
     /// The id alone is data.
-    pub(super) fn tell(&self, kind: &str, id: &str) {
+    pub(super) fn tell(&self, kind: &str, id: &str) -> Result<(), Failure> {
         if self.json {
             let mut object = serde_json::Map::new();
             object.insert(kind.into(), id.into());
-            output::data(serde_json::Value::Object(object));
+            output::data(serde_json::Value::Object(object))
         } else {
-            output::data(id);
+            output::data(id)
         }
     }
 }

@@ -7,12 +7,10 @@ use super::{
     introducers::{Whom, block_on},
     output,
 };
-use crate::{
-    ambient,
-    record::{ServiceName, Timestamp},
-};
+use crate::record::{ServiceName, Timestamp};
 
 #[derive(Args)]
+#[command(after_long_help = output::JSON_HELP)]
 pub(super) struct List {
     #[command(flatten)]
     whom: Whom,
@@ -41,15 +39,8 @@ impl List {
                 if record.claims().is_withdrawal() && since.is_none() {
                     continue;
                 }
-                let alive = if self.json {
-                    output::data(output::json(&record))
-                } else {
-                    output::data(output::text(&record, ambient::wall()))
-                };
+                output::record(&record, self.json)?;
                 count += 1;
-                if !alive {
-                    break;
-                }
             }
             Ok(count)
         })?;

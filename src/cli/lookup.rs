@@ -10,6 +10,7 @@ use super::{
 use crate::{ambient, record::NodeId};
 
 #[derive(Args)]
+#[command(after_long_help = output::JSON_HELP)]
 pub(super) struct Lookup {
     /// Id of the node
     node: NodeId,
@@ -41,9 +42,9 @@ impl Lookup {
             output::data(serde_json::json!({
                 "record": record.as_ref().map(output::json),
                 "evidence": evidence.as_ref().map(|pair| pair.each_ref().map(output::json)),
-            }));
+            }))?;
         } else if let Some(record) = &record {
-            output::data(output::text(record, ambient::wall()));
+            output::data(output::text(record, ambient::wall()))?;
         }
         if let (Some(pair), false) = (&evidence, self.json) {
             let [first, _] = pair;

@@ -11,6 +11,7 @@ mod failure;
 mod generate;
 #[cfg(feature = "client")]
 mod introducers;
+#[cfg(any(feature = "client", feature = "server"))]
 mod keygen;
 #[cfg(feature = "client")]
 mod list;
@@ -18,6 +19,8 @@ mod list;
 mod lookup;
 #[cfg(feature = "client")]
 mod node;
+#[cfg(feature = "client")]
+mod outcomes;
 mod output;
 #[cfg(feature = "client")]
 mod publish;
@@ -41,7 +44,8 @@ use failure::Failure;
 
 const ABOUT: &str = "An introducer for grids that live behind Tor and I2P";
 const EXIT_CODES: &str = "Exit codes: 0 done; 1 failed; 2 wrong usage, configuration or key file; 3 refused by the \
-    introducer; 4 introducer or network not reachable; 5 introducer busy; 6 not found.";
+    introducer; 4 introducer or network not reachable; 5 introducer busy; 6 not found; 7 some introducers took the record and \
+    others did not.";
 
 #[derive(Parser)]
 #[command(name = "anteroom", version, about = ABOUT, after_help = EXIT_CODES, max_term_width = 100)]
@@ -66,6 +70,7 @@ enum Command {
     #[cfg(feature = "server")]
     ConfirmClock(serve::ConfirmClock),
     /// The key of a grid
+    #[cfg(any(feature = "client", feature = "server"))]
     #[command(subcommand)]
     Grid(keygen::Grid),
     /// A node's key and contact record
@@ -121,6 +126,7 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Serve(command) => command.run(),
         #[cfg(feature = "server")]
         Command::ConfirmClock(command) => command.run(),
+        #[cfg(any(feature = "client", feature = "server"))]
         Command::Grid(command) => command.run(),
         #[cfg(feature = "client")]
         Command::Node(command) => command.run(),

@@ -1,11 +1,11 @@
 //! A node's key and record: made, signed, shown. Signing needs no network.
 
-use std::{fs, path::Path, path::PathBuf};
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 
 use super::{
-    failure::{Exit, Failure, system},
+    failure::{Exit, Failure},
     keygen::{Keygen, seed},
     output, publish, record_file, show,
 };
@@ -35,7 +35,7 @@ pub(super) struct Sign {
     /// The node's configuration
     #[arg(long)]
     config: PathBuf,
-    /// File for the signed record; it is replaced when it exists
+    /// File for the signed record; an older record there is replaced, anything else is left alone
     #[arg(long)]
     out: PathBuf,
     /// Sign a withdrawal: a record without services
@@ -52,11 +52,12 @@ impl Node {
             Self::Keygen(arguments) => {
                 let secret = NodeSecret::from_seed(seed()?);
                 keys::create_node(&arguments.out, &secret)?;
-                arguments.tell("node", &secret.id().to_string());
+                arguments.tell("node", &secret.id().to_string())?;
                 output::say(format_args!(
-                    "The secret key is in {0}. Keep a copy: who loses it has to become another node.\n\
-                     In node.toml: key = \"{0}\"",
-                    arguments.out.display()
+                    "The secret key is in {}. Keep a copy: who loses it has to become another node.\n\
+                     In a node.toml beside it: key = {:?}",
+                    arguments.out.display(),
+                    arguments.out.file_name().unwrap_or_default(),
                 ));
                 Ok(())
             }
@@ -73,14 +74,8 @@ impl Sign {
         let config = NodeConfig::load(&self.config)?;
         let mut signer = Signer::open(&config)?;
         let record = signer.sign(&config, if self.withdraw { Says::Withdrawal } else { Says::Services }, 0)?;
-        fs::write(&self.out, record_file::write(&record))
-            .map_err(system(format_args!("can't write {}", self.out.display())))?;
-        if self.json {
-            output::data(output::json(&record));
-        } else {
-            output::data(output::text(&record, ambient::wall()));
-        }
-        Ok(())
+        record_file::write(&self.out, &record)?;
+        output::record(&record, self.json)
     }
 }
 

@@ -1,14 +1,33 @@
-//! The two streams: data on standard output, words for people on standard error. A reader that went away is no error.
+//! The two streams: data on standard output, words for people on standard error. A reader that went away is no fault.
 
-use std::{fmt, io::Write as _};
+use std::{
+    fmt,
+    io::{ErrorKind, Write as _},
+};
 
+use super::failure::{Exit, Failure};
 #[cfg(feature = "client")]
 use crate::record::{NodeId, Timestamp, VerifiedRecord};
 
-/// A line of data. `false` when nobody reads any more: the command can stop.
-pub(super) fn data(line: impl fmt::Display) -> bool {
+/// A line of data.
+///
+/// # Errors
+/// See [`write`].
+#[cfg(any(feature = "client", feature = "server"))]
+pub(super) fn data(line: impl fmt::Display) -> Result<(), Failure> {
+    write(format_args!("{line}\n"))
+}
+
+/// Data as it is.
+///
+/// # Errors
+/// [`Exit::ReaderGone`] when nobody reads any more; a full disk is a failure, since half a list looks like a whole one.
+pub(super) fn write(text: impl fmt::Display) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
-    writeln!(out, "{line}").and_then(|()| out.flush()).is_ok()
+    write!(out, "{text}").and_then(|()| out.flush()).map_err(|error| {
+        let exit = if error.kind() == ErrorKind::BrokenPipe { Exit::ReaderGone } else { Exit::Failed };
+        Failure::new(exit, format_args!("can't write to standard output: {error}"))
+    })
 }
 
 /// A line for a person.
@@ -16,6 +35,21 @@ pub(super) fn say(line: impl fmt::Display) {
     // Nobody to tell: nothing to do.
     let _ = writeln!(std::io::stderr().lock(), "{line}");
 }
+
+/// A record as data, for a program or for a person.
+///
+/// # Errors
+/// See [`data`].
+#[cfg(feature = "client")]
+pub(super) fn record(record: &VerifiedRecord, json: bool) -> Result<(), Failure> {
+    if json { data(self::json(record)) } else { data(text(record, crate::ambient::wall())) }
+}
+
+/// The fields of [`json`], for `--help`: scripts hold on to them.
+#[cfg(feature = "client")]
+pub(super) const JSON_HELP: &str = "JSON of a record: node, grid, seq, issued_hours and expires_hours (hours since the \
+    Unix epoch), nickname (or null), withdrawn, services: a list of {name, version, addresses, attributes}. Fields may be \
+    added, none will change.";
 
 /// A record as JSON; hours count from the Unix epoch.
 #[cfg(feature = "client")]

@@ -8,13 +8,15 @@ use super::{
     failure::{Exit, Failure},
     introducers::{block_on, client, introducers},
     node::{Says, Signer},
+    outcomes::{Outcomes, Refusal},
     output, record_file, stay,
 };
 use crate::{
+    ambient,
     client::{Client, Introducer, Published},
     config::NodeConfig,
     protocol::RefusalCode,
-    record::VerifiedRecord,
+    record::{ContactRecord, VerifiedRecord},
 };
 
 /// Tries at a busy introducer before giving it up for now.
@@ -50,82 +52,91 @@ pub(super) struct Withdraw {
 
 impl Publish {
     pub(super) fn run(self) -> Result<(), Failure> {
-        let config = NodeConfig::load(&self.config)?;
-        let publisher = Publisher::new(&config, self.json)?;
-        if let Some(path) = &self.record {
-            let record = record_file::read(path)?;
-            return block_on(async { publisher.publish(&record, None, Says::Services).await.into_result() });
-        }
-        let mut signer = Signer::open(&config)?;
         if self.stay {
-            return block_on(stay::stay(&self.config, publisher, signer));
+            return block_on(stay::stay(&self.config, self.json));
         }
-        let record = signer.sign(&config, Says::Services, 0)?;
-        block_on(async { publisher.publish(&record, Some((&mut signer, &config)), Says::Services).await.into_result() })
+        let config = NodeConfig::load(&self.config)?;
+        let publisher = Publisher::new(&config)?;
+        let outcomes = match &self.record {
+            Some(path) => {
+                let record = record_file::read(path)?;
+                refuse_unfit(record.claims(), &config)?;
+                block_on(async { Ok(publisher.publish(&record, None).await) })?
+            }
+            None => publisher.sign_and_publish(&config, Says::Services)?,
+        };
+        outcomes.tell(self.json)?;
+        outcomes.into_result()
     }
 }
 
 impl Withdraw {
     pub(super) fn run(self) -> Result<(), Failure> {
         let config = NodeConfig::load(&self.config)?;
-        let publisher = Publisher::new(&config, self.json)?;
-        let mut signer = Signer::open(&config)?;
-        let record = signer.sign(&config, Says::Withdrawal, 0)?;
-        block_on(async {
-            publisher.publish(&record, Some((&mut signer, &config)), Says::Withdrawal).await.into_result()
-        })
+        let outcomes = Publisher::new(&config)?.sign_and_publish(&config, Says::Withdrawal)?;
+        outcomes.tell(self.json)?;
+        outcomes.into_result()
     }
 }
 
-/// Offers records to all introducers of a configuration.
+/// What an introducer of this configuration would refuse does not leave the machine: the record may be meant for others.
+fn refuse_unfit(claims: &ContactRecord, config: &NodeConfig) -> Result<(), Failure> {
+    let unfit = |why: &str, hint: &str| Err(Failure::new(Exit::Usage, why).hint(hint));
+    if claims.grid != config.grid {
+        return unfit("the record is for another grid", "nothing was sent; name the configuration of that grid");
+    }
+    if claims.expires() <= ambient::wall() {
+        return unfit("the record has expired", "nothing was sent; sign a new one, and check `date -u`");
+    }
+    if claims.addresses().any(|address| !config.addresses.admits(address.kind())) {
+        return unfit(
+            "the record has an address on the open internet, which this configuration does not admit",
+            "nothing was sent; if the grid's rules do admit it, set `clearnet = true` in [addresses]",
+        );
+    }
+    Ok(())
+}
+
+/// Offers records to introducers.
 pub(super) struct Publisher {
     client: Client,
-    introducers: Vec<Introducer>,
-    json: bool,
+    pub(super) introducers: Vec<Introducer>,
 }
 
-/// What became of a record, introducer by introducer.
-pub(super) struct Outcomes(Vec<(Introducer, Result<(), Failure>)>);
-
-impl Outcomes {
-    /// The worst of them.
-    pub(super) fn into_result(self) -> Result<(), Failure> {
-        self.0.into_iter().find_map(|(_, outcome)| outcome.err()).map_or(Ok(()), Err)
-    }
-
-    /// Did nobody take it?
-    pub(super) fn all_failed(&self) -> bool {
-        self.0.iter().all(|(_, outcome)| outcome.is_err())
-    }
+/// Who can sign again, and what.
+pub(super) struct Resign<'a> {
+    pub(super) signer: &'a mut Signer,
+    pub(super) config: &'a NodeConfig,
+    pub(super) says: Says,
 }
 
 impl Publisher {
-    pub(super) fn new(config: &NodeConfig, json: bool) -> Result<Self, Failure> {
+    /// For all introducers of a configuration.
+    pub(super) fn new(config: &NodeConfig) -> Result<Self, Failure> {
         let client = client(config.socks.clone(), config.grid, config.addresses, false)?;
-        Ok(Self { client, introducers: introducers(config)?, json })
+        Ok(Self { client, introducers: introducers(config)? })
     }
 
-    /// Offers `record` to each. Where a newer record is known, the signer's counter goes on from it, once.
-    pub(super) async fn publish(
-        &self,
-        record: &VerifiedRecord,
-        mut signer: Option<(&mut Signer, &NodeConfig)>,
-        says: Says,
-    ) -> Outcomes {
-        let mut record = record.clone();
-        let mut outcomes = Vec::new();
+    fn sign_and_publish(&self, config: &NodeConfig, says: Says) -> Result<Outcomes, Failure> {
+        let mut signer = Signer::open(config)?;
+        let record = signer.sign(config, says, 0)?;
+        block_on(async { Ok(self.publish(&record, Some(Resign { signer: &mut signer, config, says })).await) })
+    }
+
+    /// Offers `record` to each. Where a newer one is known, the counter goes on from it and everybody gets the newer one.
+    pub(super) async fn publish(&self, record: &VerifiedRecord, mut resign: Option<Resign<'_>>) -> Outcomes {
+        let mut outcomes = Outcomes { record: record.clone(), each: Vec::new() };
+        // Each introducer may know another number, and no more than that: an end even when a second machine has the key.
+        let mut resigns_left = self.introducers.len();
         let mut index = 0;
-        let mut resigned = false;
         while let Some(introducer) = self.introducers.get(index).copied() {
-            let outcome = match (self.offer(&introducer, &record).await, &mut signer) {
-                (Err(Refusal::Outdone(current)), Some((signer, config))) if !resigned => {
-                    resigned = true;
-                    match signer.sign(config, says, current.claims().seq) {
-                        Ok(newer) => {
+            let outcome = match (self.offer(&introducer, &outcomes.record).await, &mut resign) {
+                (Err(Refusal::Outdone(current)), Some(resign)) if resigns_left > 0 => {
+                    resigns_left -= 1;
+                    match resign.signer.sign(resign.config, resign.says, current.claims().seq) {
+                        Ok(record) => {
                             output::say("A newer record of this node is listed: signing again beyond it.");
-                            record = newer;
-                            // Everybody gets the newer one.
-                            outcomes.clear();
+                            outcomes = Outcomes { record, each: Vec::new() };
                             index = 0;
                             continue;
                         }
@@ -134,11 +145,10 @@ impl Publisher {
                 }
                 (outcome, _) => outcome.map_err(Failure::from),
             };
-            outcomes.push((introducer, outcome));
+            outcomes.each.push((introducer, outcome));
             index += 1;
         }
-        self.tell(&record, &outcomes);
-        Outcomes(outcomes)
+        outcomes
     }
 
     async fn offer(&self, introducer: &Introducer, record: &VerifiedRecord) -> Result<(), Refusal> {
@@ -164,87 +174,5 @@ impl Publisher {
                 Err(error) => return Err(Refusal::Client(error)),
             }
         }
-    }
-
-    fn tell(&self, record: &VerifiedRecord, outcomes: &[(Introducer, Result<(), Failure>)]) {
-        let accepted = outcomes.iter().filter(|(_, outcome)| outcome.is_ok()).count();
-        if self.json {
-            let list: Vec<_> = outcomes
-                .iter()
-                .map(|(introducer, outcome)| {
-                    serde_json::json!({
-                        "introducer": introducer.to_string(),
-                        "accepted": outcome.is_ok(),
-                        "error": outcome.as_ref().err().map(ToString::to_string),
-                    })
-                })
-                .collect();
-            output::data(serde_json::json!({ "record": output::json(record), "introducers": list }));
-            return;
-        }
-        for (introducer, outcome) in outcomes {
-            match outcome {
-                Ok(()) => output::say(format_args!("{introducer}: accepted")),
-                Err(failure) => output::say(format_args!("{introducer}: {failure}")),
-            }
-        }
-        output::say(format_args!(
-            "{} record {}: {accepted} of {} introducers have it",
-            output::short(&record.claims().node),
-            record.claims().seq,
-            outcomes.len()
-        ));
-    }
-}
-
-/// Why an introducer does not have the record.
-enum Refusal {
-    Outdone(VerifiedRecord),
-    Code(RefusalCode),
-    Busy(Duration),
-    Client(crate::client::ClientError),
-}
-
-impl From<Refusal> for Failure {
-    fn from(refusal: Refusal) -> Self {
-        match refusal {
-            Refusal::Outdone(current) => Self::new(
-                Exit::Refused,
-                format_args!(
-                    "refused: record {} of this node is listed, which is newer or another",
-                    current.claims().seq
-                ),
-            )
-            .hint("sign again on the machine that has the key: it goes on from the number above"),
-            Refusal::Code(code) => Self::new(Exit::Refused, format_args!("refused: {}", reason(code))),
-            Refusal::Busy(wait) => {
-                Self::new(Exit::Busy, format_args!("the introducer is busy: try again in {} s", wait.as_secs()))
-            }
-            Refusal::Client(error) => Self::from(error),
-        }
-    }
-}
-
-const fn reason(code: RefusalCode) -> &'static str {
-    match code {
-        RefusalCode::TooLarge => "the record is larger than 2048 bytes; shorten it",
-        RefusalCode::Malformed | RefusalCode::NotCanonical => {
-            "the introducer can't read the record; update the older side"
-        }
-        RefusalCode::RecordVersion => "the introducer does not know this version of records; update the older side",
-        RefusalCode::Limit => "a part of the record is over its limit; shorten it",
-        RefusalCode::WrongGrid => "the introducer serves another grid; check `grid` and the introducer's address",
-        RefusalCode::Grants => "the grid is open and takes no grants",
-        RefusalCode::AddressKind => {
-            "the grid does not admit a kind of address in the record; `anteroom about` lists them"
-        }
-        RefusalCode::IssuedInFuture => "the record is from the future; check this machine's clock (`date -u`)",
-        RefusalCode::Expired => "the record has expired; sign a new one, and check this machine's clock (`date -u`)",
-        RefusalCode::Stale | RefusalCode::SeqConflict => "a newer or another record of this node is listed; sign again",
-        RefusalCode::Signature => "the signature does not hold; the record was damaged on its way",
-        RefusalCode::LifetimeTooLong => {
-            "the introducer gives new nodes less time at the moment; lower `lifetime_hours` (`anteroom about` says to what)"
-        }
-        RefusalCode::Full => "the introducer is full; try later, or use another one",
     }
 }

@@ -83,7 +83,7 @@ impl Place {
         let written = written.and_then(|mut new| new.write_all(text.as_bytes()));
         match written {
             Ok(()) => {
-                output::data(file.display());
+                output::data(file.display())?;
                 Ok(file)
             }
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {

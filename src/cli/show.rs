@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::{failure::Failure, output, record_file};
-use crate::{ambient, config::NodeConfig, keys};
+use crate::{config::NodeConfig, keys};
 
 #[derive(Args)]
 #[group(required = true, multiple = false)]
@@ -19,6 +19,7 @@ pub(super) struct Source {
 }
 
 #[derive(Args)]
+#[command(after_long_help = output::JSON_HELP)]
 pub(super) struct Show {
     #[command(flatten)]
     source: Source,
@@ -31,21 +32,17 @@ impl Show {
     pub(super) fn run(self) -> Result<(), Failure> {
         if let Some(path) = &self.source.record {
             let record = record_file::read(path)?;
-            if self.json {
-                output::data(output::json(&record));
-            } else {
-                output::data(output::text(&record, ambient::wall()));
-            }
+            output::record(&record, self.json)?;
         }
         if let Some(path) = &self.source.config {
             let config = NodeConfig::load(path)?;
             let key = super::node::key_path(&config)?;
             let node = keys::load_node(key)?.id();
-            let seq = keys::SeqCounter::open(key)?.last();
+            let seq = keys::last_seq(key)?;
             if self.json {
-                output::data(serde_json::json!({ "node": node.to_string(), "seq": seq }));
+                output::data(serde_json::json!({ "node": node.to_string(), "seq": seq }))?;
             } else {
-                output::data(format_args!("{node}\n  last record {seq}"));
+                output::data(format_args!("{node}\n  last record {seq}"))?;
             }
         }
         Ok(())

@@ -10,6 +10,7 @@ use super::{
 use crate::{ambient, client::Event, record::ServiceName};
 
 #[derive(Args)]
+#[command(after_long_help = output::JSON_HELP)]
 pub(super) struct Watch {
     #[command(flatten)]
     whom: Whom,
@@ -29,22 +30,16 @@ impl Watch {
                 .first(async |client, introducer| client.watch(introducer, self.service.clone(), None).await)
                 .await?;
             loop {
-                let alive = match subscription.next().await {
-                    Ok(event) => self.tell(&event),
+                match subscription.next().await {
+                    Ok(event) => self.tell(&event)?,
                     Err(crate::client::ClientError::Ended) => return Ok(()),
-                    Err(error) => {
-                        output::say(format_args!("{error} (trying again by itself)"));
-                        true
-                    }
-                };
-                if !alive {
-                    return Ok(());
+                    Err(error) => output::say(format_args!("{error} (trying again by itself)")),
                 }
             }
         })
     }
 
-    fn tell(&self, event: &Event) -> bool {
+    fn tell(&self, event: &Event) -> Result<(), Failure> {
         match (event, self.json) {
             (Event::Record(record), true) => {
                 output::data(serde_json::json!({ "event": "record", "record": output::json(record) }))
@@ -54,9 +49,9 @@ impl Watch {
             (Event::Record(record), false) => output::data(output::text(record, ambient::wall())),
             (Event::CaughtUp, false) => {
                 output::say("That is all for now; changes follow.");
-                true
+                Ok(())
             }
-            (Event::Tick, false) => true,
+            (Event::Tick, false) => Ok(()),
         }
     }
 }

@@ -25,8 +25,8 @@ pub(super) async fn apply_completions(shared: Shared, mut completions: mpsc::Unb
             return error.to_string();
         }
         let durable = completed.result.is_ok();
-        if !durable {
-            tracing::warn!("the disk (or the store's limit) is full: publishing is answered Busy, reading goes on");
+        if completed.tokens.iter().any(|token| !matches!(token, Token::Housekeeping)) {
+            tell_of_room(&mut state, durable);
         }
         for token in completed.tokens {
             settle(&mut state, token, durable);
@@ -36,6 +36,18 @@ pub(super) async fn apply_completions(shared: Shared, mut completions: mpsc::Unb
         }
     }
     "the store's thread ended".into()
+}
+
+/// Once when the room is gone and once when it is back: a line a publish would fill the rest of the disk.
+fn tell_of_room(state: &mut State, there_is: bool) {
+    if std::mem::replace(&mut state.store_is_full, !there_is) != there_is {
+        return;
+    }
+    if there_is {
+        tracing::info!("there is room on the disk again: publishing goes on");
+    } else {
+        tracing::warn!("the disk (or the store's limit) is full: publishing is answered Busy, reading goes on");
+    }
 }
 
 fn settle(state: &mut State, token: Token, durable: bool) {

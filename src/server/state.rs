@@ -46,6 +46,8 @@ pub(super) struct State {
     pub(super) fairness: Fairness,
     pub(super) load: Load,
     pub(super) rules: Rules,
+    /// The last publish found no room, and the log says so.
+    pub(super) store_is_full: bool,
     changes: watch::Sender<u64>,
     stopping: watch::Sender<bool>,
     pub(super) streams: watch::Sender<usize>,
@@ -72,6 +74,7 @@ impl State {
             fairness: Fairness::new(&config.limits),
             load: Load::default(),
             rules: Rules::new(config),
+            store_is_full: false,
             changes: watch::Sender::new(0),
             stopping: watch::Sender::new(false),
             streams: watch::Sender::new(0),

@@ -1,6 +1,6 @@
 //! What happens without a request: groups come back from the disk, entries expire, the operator reloads.
 
-use std::{fs, path::Path, time::Duration};
+use std::{fs, path::Path, rc::Rc, time::Duration};
 
 use tokio::sync::mpsc;
 
@@ -67,15 +67,16 @@ fn settle(state: &mut State, token: Token, durable: bool) {
     }
 }
 
-/// Forgets what is over, once a minute, and writes down the hour.
+/// Looks at the clock, forgets what is over, and writes down the hour: once a minute, and at once after a reload.
 pub(super) async fn keep(shared: Shared) {
     let mut written = None;
+    let reloaded = Rc::clone(&shared.borrow().reloaded);
     loop {
         let more = step(&mut shared.borrow_mut(), &mut written);
         if more {
             tokio::task::yield_now().await;
         } else {
-            tokio::time::sleep(INTERVAL).await;
+            let _ = tokio::time::timeout(INTERVAL, reloaded.notified()).await;
         }
     }
 }
@@ -88,6 +89,14 @@ fn step(state: &mut State, written: &mut Option<crate::directory::Marks>) -> boo
         return false;
     };
     let forgotten = directory.expire(now);
+    let in_doubt = directory.clock_is_in_doubt();
+    if in_doubt && !state.clock_doubt_told {
+        tracing::warn!(
+            "the clock jumped by more than a day: nothing is forgotten until it is confirmed. Check it (`date -u`), then \
+             `anteroom confirm-clock` and SIGHUP"
+        );
+    }
+    state.clock_doubt_told = in_doubt;
     let marks = directory.marks();
     if forgotten.is_empty() && *written == Some(marks) {
         return false;
@@ -139,10 +148,7 @@ pub(super) fn confirm_clock(shared: &Shared, state_directory: &Path) {
         }
         let _ = fs::remove_file(&path);
     }
-    if directory.clock_is_in_doubt() {
-        tracing::warn!(
-            "the clock jumped by more than a day: nothing is forgotten until it is confirmed. Check it (`date -u`), then \
-             `anteroom confirm-clock` and SIGHUP"
-        );
-    }
+    // Who asked is told again.
+    state.clock_doubt_told = false;
+    state.reloaded.notify_one();
 }

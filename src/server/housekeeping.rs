@@ -4,7 +4,10 @@ use std::{fs, path::Path, rc::Rc, time::Duration};
 
 use tokio::sync::mpsc;
 
-use super::state::{Completed, Outcome, Rules, Shared, State, Token};
+use super::{
+    descriptors,
+    state::{Completed, Outcome, Rules, Shared, State, Token},
+};
 use crate::{
     ambient,
     config::{ConfigError, IntroducerConfig},
@@ -112,13 +115,14 @@ fn step(state: &mut State, written: &mut Option<crate::directory::Marks>) -> boo
 
 /// New rules from the configuration; the old ones stay when it has an error.
 pub(super) fn reload(shared: &Shared, config: Result<IntroducerConfig, ConfigError>) {
-    let config = match config {
+    let mut config = match config {
         Ok(config) => config,
         Err(error) => {
             tracing::error!(%error, "the configuration was not reloaded; the old rules stay");
             return;
         }
     };
+    config.limits.streams_max = descriptors::streams_max(config.limits.streams_max);
     {
         let mut state = shared.borrow_mut();
         let State { directory, fairness, rules, .. } = &mut *state;

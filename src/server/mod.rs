@@ -4,6 +4,7 @@
 //! borrowed between two awaits, never across one; so there is no lock, and a record is seen by all or by nobody.
 
 mod connection;
+mod descriptors;
 mod dispatch;
 mod fairness;
 mod housekeeping;
@@ -66,10 +67,11 @@ pub fn run(
 }
 
 async fn serve(
-    config: IntroducerConfig,
+    mut config: IntroducerConfig,
     reload: impl Fn() -> Result<IntroducerConfig, ConfigError> + 'static,
 ) -> Result<(), ServeError> {
     let mut signals = Signals::new()?;
+    config.limits.streams_max = descriptors::streams_max(config.limits.streams_max);
     let opened = store::open(&config.state, Limits { content_bytes_max: config.limits.store_bytes_max })?;
     let listener = Listener::bind(&config.socket, config.socket_mode)?;
     tracing::info!("listening; checking what the store holds, publishes and lookups are answered Busy meanwhile");

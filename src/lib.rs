@@ -63,7 +63,18 @@
 //!    `tests/e2e/hostile.rs`.
 //! 7. The pure modules give the same answer for the same inputs: `tests/simulation`, `tests/architecture.rs`.
 #![cfg_attr(not(feature = "cli"), no_std)]
-#![deny(unreachable_pub)]
+#![deny(
+    unreachable_pub,
+    clippy::disallowed_macros,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::todo,
+    clippy::unimplemented,
+    clippy::unwrap_used
+)]
 
 extern crate alloc;
 

@@ -48,7 +48,7 @@ const EFFECTS: [&str; 9] =
 
 /// The places that may lift a fence, file by file. A new one is a decision: it changes this number.
 const LIFTED_FENCES: &[(&str, usize)] =
-    &[("src/ambient.rs", 3), ("src/carrier/socks_bridge.rs", 2), ("src/net/listen.rs", 2), ("src/net/mod.rs", 1)];
+    &[("src/ambient.rs", 3), ("src/carrier/socks_bridge.rs", 1), ("src/net/listen.rs", 2), ("src/net/mod.rs", 1)];
 
 /// Crates that learn addresses, ask others for ours, resolve names or tell who we are. `.deny.toml` has the same list.
 const DENY_TOML: &str = include_str!("../.deny.toml");

@@ -11,17 +11,22 @@ const NEW_KEY_BURST_DIVISOR: u32 = 4;
 /// So many in so much time, with so many at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
-    micros_each: u64,
+    count: u64,
+    micros: u64,
     burst_micros: u64,
 }
 
 impl Rate {
-    /// `count` in `seconds`, at most `burst` of them at once. A count of 0 lets one pass in a day.
+    /// `count` in `seconds`, at most `burst` of them at once. A count of 0 lets one pass in so many seconds.
     pub const fn new(count: u64, seconds: u64, burst: u64) -> Self {
         let count = if count == 0 { 1 } else { count };
-        let micros = seconds.saturating_mul(1_000_000) / count;
-        let micros_each = if micros == 0 { 1 } else { micros };
-        Self { micros_each, burst_micros: micros_each.saturating_mul(burst) }
+        let micros = seconds.saturating_mul(1_000_000);
+        Self { count, micros, burst_micros: burst.saturating_mul(micros) / count }
+    }
+
+    /// Time in which `tokens` come back, rounded up: a token may be worth less than a microsecond (a byte of bandwidth).
+    const fn micros(self, tokens: u64) -> u64 {
+        tokens.saturating_mul(self.micros).div_ceil(self.count)
     }
 }
 
@@ -38,7 +43,7 @@ impl Bucket {
     /// Milliseconds to wait; nothing was taken.
     pub fn take(&mut self, now: Now, rate: Rate, count: u64) -> Result<(), u64> {
         let now_micros = now.steady_millis.saturating_mul(1000);
-        let cost = rate.micros_each.saturating_mul(count);
+        let cost = rate.micros(count);
         let full_at = self.full_at_micros.max(now_micros).saturating_add(cost);
         let latest = now_micros.saturating_add(rate.burst_micros.max(cost));
         if full_at > latest {
@@ -51,7 +56,7 @@ impl Bucket {
     /// Takes `count` tokens in any case and says for how many milliseconds the debt keeps.
     pub fn charge(&mut self, now: Now, rate: Rate, count: u64) -> u64 {
         let now_micros = now.steady_millis.saturating_mul(1000);
-        let cost = rate.micros_each.saturating_mul(count);
+        let cost = rate.micros(count);
         self.full_at_micros = self.full_at_micros.max(now_micros).saturating_add(cost);
         self.full_at_micros.saturating_sub(now_micros.saturating_add(rate.burst_micros)).div_ceil(1000)
     }
@@ -122,5 +127,27 @@ impl Quota {
         let days_max = u64::from(LIFETIME_HOURS_MAX / 24);
         let days = (2 * free * days_max).checked_div(u64::from(self.records_max)).unwrap_or(0).min(days_max);
         (days as u16 * 24).max(NEW_KEY_LIFETIME_HOURS_MIN)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::Timestamp;
+
+    fn at(steady_millis: u64) -> Now {
+        Now { wall: Timestamp::EPOCH, steady_millis }
+    }
+
+    #[test]
+    fn a_token_may_be_worth_less_than_a_microsecond() {
+        let bytes_per_second = 4 * 1024 * 1024;
+        let rate = Rate::new(bytes_per_second, 1, bytes_per_second);
+        let mut bucket = Bucket::default();
+        assert_eq!(bucket.charge(at(0), rate, bytes_per_second), 0, "the burst");
+        assert_eq!(bucket.charge(at(0), rate, bytes_per_second), 1000);
+        assert_eq!(bucket.charge(at(1000), rate, bytes_per_second), 1000);
+        assert_eq!(bucket.take(at(2000), rate, 1), Err(1));
+        assert_eq!(bucket.take(at(3000), rate, bytes_per_second / 2), Ok(()));
     }
 }

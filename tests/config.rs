@@ -130,6 +130,9 @@ fn what_an_introducer_can_not_have_is_named() {
     assert_eq!(problem(introducer("version = 2")).1, KeyProblem::Version(2));
     assert_eq!(problem(introducer("version = 1")).0, "grid");
     assert!(matches!(problem(introducer("version = 1\ngrid = \"grid1x\"")).1, KeyProblem::Grid(_)));
+    for template in [problem(introducer(INTRODUCER_TEMPLATE)).1, problem(node(NODE_TEMPLATE)).1] {
+        assert_eq!(template, KeyProblem::Placeholder);
+    }
     let head = format!("version = 1\ngrid = \"{}\"\n", grid());
     assert_eq!(problem(introducer(&head)).0, "state");
     assert_eq!(problem(introducer(&format!("{head}state = \"s\""))).0, "socket");

@@ -13,10 +13,10 @@ use crate::carrier::{self, LoopbackTarget};
 #[derive(Args)]
 pub(super) struct SocksBridge {
     /// Path of the socket to offer
-    #[arg(long)]
+    #[arg(long, value_name = "PATH")]
     listen: PathBuf,
     /// SOCKS port to connect to: a literal of this machine's loopback, such as 127.0.0.1:9050
-    #[arg(long)]
+    #[arg(long, value_name = "ADDRESS")]
     to: LoopbackTarget,
 }
 

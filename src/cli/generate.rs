@@ -27,7 +27,7 @@ impl Completions {
 #[derive(Args)]
 pub(super) struct Man {
     /// Directory to write to; it is made when missing
-    #[arg(long)]
+    #[arg(long, value_name = "DIRECTORY")]
     out: PathBuf,
 }
 

@@ -18,16 +18,16 @@ use crate::{
 #[derive(Args)]
 pub(super) struct Whom {
     /// A node's or reader's configuration: grid, introducers, SOCKS socket
-    #[arg(long)]
+    #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Address of an introducer, `….onion:80`; again for more, asked in this order
-    #[arg(long)]
+    #[arg(long, value_name = "ADDRESS")]
     introducer: Vec<Introducer>,
     /// Id of the grid
-    #[arg(long)]
+    #[arg(long, value_name = "ID")]
     grid: Option<GridId>,
     /// AF_UNIX socket of tor's SOCKS port
-    #[arg(long)]
+    #[arg(long, value_name = "PATH")]
     socks: Option<PathBuf>,
 }
 

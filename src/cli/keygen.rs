@@ -19,7 +19,7 @@ pub(super) enum Grid {
 #[derive(Args)]
 pub(super) struct Keygen {
     /// File for the secret key; it must not exist
-    #[arg(long)]
+    #[arg(long, value_name = "FILE")]
     pub(super) out: PathBuf,
     /// Print a JSON document
     #[arg(long)]

@@ -15,10 +15,10 @@ pub(super) struct List {
     #[command(flatten)]
     whom: Whom,
     /// Only nodes that offer this service
-    #[arg(long)]
+    #[arg(long, value_name = "NAME")]
     service: Option<ServiceName>,
     /// Only what was accepted in this hour (since the Unix epoch) or later; withdrawals are told, too
-    #[arg(long)]
+    #[arg(long, value_name = "HOUR")]
     since_hours: Option<u32>,
     /// Print JSON, an object a line
     #[arg(long)]

@@ -51,7 +51,7 @@ const EXIT_CODES: &str = "Exit codes: 0 done; 1 failed; 2 wrong usage, configura
 #[command(name = "anteroom", version, about = ABOUT, after_help = EXIT_CODES, max_term_width = 100)]
 struct Arguments {
     /// Say more on standard error; twice says most. Addresses and ids are never logged.
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    #[arg(short, long, global = true, display_order = 900, action = clap::ArgAction::Count)]
     verbose: u8,
     #[command(subcommand)]
     command: Command,

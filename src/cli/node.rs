@@ -33,10 +33,10 @@ pub(super) enum Node {
 #[derive(Args)]
 pub(super) struct Sign {
     /// The node's configuration
-    #[arg(long)]
+    #[arg(long, value_name = "FILE")]
     config: PathBuf,
     /// File for the signed record; an older record there is replaced, anything else is left alone
-    #[arg(long)]
+    #[arg(long, value_name = "FILE")]
     out: PathBuf,
     /// Sign a withdrawal: a record without services
     #[arg(long)]

@@ -27,10 +27,10 @@ const BUSY_WAIT_MAX: Duration = Duration::from_secs(120);
 #[derive(Args)]
 pub(super) struct Publish {
     /// The node's configuration
-    #[arg(long)]
+    #[arg(long, value_name = "FILE")]
     config: PathBuf,
     /// Publish this signed record instead of signing a new one
-    #[arg(long, conflicts_with = "stay")]
+    #[arg(long, value_name = "FILE", conflicts_with = "stay")]
     record: Option<PathBuf>,
     /// Stay and keep the record fresh, until SIGINT or SIGTERM
     #[arg(long)]
@@ -43,7 +43,7 @@ pub(super) struct Publish {
 #[derive(Args)]
 pub(super) struct Withdraw {
     /// The node's configuration
-    #[arg(long)]
+    #[arg(long, value_name = "FILE")]
     config: PathBuf,
     /// Print a JSON document
     #[arg(long)]

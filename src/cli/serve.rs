@@ -13,7 +13,7 @@ use crate::{ambient, config::IntroducerConfig, server};
 #[derive(Args)]
 pub(super) struct Serve {
     /// The introducer's configuration; SIGHUP reads it again
-    #[arg(long)]
+    #[arg(long, value_name = "FILE")]
     config: PathBuf,
 }
 
@@ -28,7 +28,7 @@ impl Serve {
 #[derive(Args)]
 pub(super) struct ConfirmClock {
     /// The introducer's configuration
-    #[arg(long)]
+    #[arg(long, value_name = "FILE")]
     config: PathBuf,
 }
 
@@ -37,7 +37,10 @@ impl ConfirmClock {
         let config = IntroducerConfig::load(&self.config)?;
         let path = config.state.join(server::CLOCK_CONFIRMED_FILE);
         let hour = ambient::wall().hours();
-        fs::write(&path, format!("{hour}\n")).map_err(system(format_args!("can't write {}", path.display())))?;
+        fs::write(&path, format!("{hour}\n")).map_err(|error| {
+            system(format_args!("can't write {}", path.display()))(error)
+                .hint("run it as the introducer's user, on the machine and with the `state` directory it runs with")
+        })?;
         output::say(
             "Confirmed for this hour. Send SIGHUP to the introducer (or start it): it forgets expired records again.",
         );

@@ -30,7 +30,7 @@ pub(super) struct Place {
     #[arg(default_value = ".")]
     directory: PathBuf,
     /// Id of the grid, from whoever runs it (or `anteroom grid keygen`); without it a place is left to fill in
-    #[arg(long)]
+    #[arg(long, value_name = "ID")]
     grid: Option<GridId>,
 }
 

@@ -11,10 +11,10 @@ use crate::{config::NodeConfig, keys};
 #[group(required = true, multiple = false)]
 pub(super) struct Source {
     /// A signed record's file
-    #[arg(long)]
+    #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
     /// A node's configuration: shows its id and its counter
-    #[arg(long)]
+    #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 }
 

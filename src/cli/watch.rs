@@ -15,7 +15,7 @@ pub(super) struct Watch {
     #[command(flatten)]
     whom: Whom,
     /// Only nodes that offer this service
-    #[arg(long)]
+    #[arg(long, value_name = "NAME")]
     service: Option<ServiceName>,
     /// Print JSON, an object a line: `{"event":"record","record":{…}}`, `{"event":"caught_up"}`, `{"event":"tick"}`
     #[arg(long)]

@@ -72,7 +72,6 @@ impl Tally {
 }
 
 struct Node {
-    secret: NodeSecret,
     seq: u64,
     signed: Vec<Vec<u8>>,
 }
@@ -120,7 +119,7 @@ impl World {
     pub fn new(seed: u64) -> Self {
         let start = Now { wall: Timestamp::from_hours(START_HOUR), steady_millis: 0 };
         let directory = Directory::new(policy(), start, Marks::NONE, 1);
-        let nodes = (0..NODES).map(|number| Node { secret: secret(number), seq: 0, signed: Vec::new() }).collect();
+        let nodes = (0..NODES).map(|_| Node { seq: 0, signed: Vec::new() }).collect();
         Self {
             random: seed,
             follower: Follower { cursor: directory.cursor(None), knows: BTreeMap::new() },

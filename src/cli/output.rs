@@ -12,7 +12,7 @@ use crate::record::{NodeId, Timestamp, VerifiedRecord};
 /// A line of data.
 ///
 /// # Errors
-/// See [`write`].
+/// See [`write()`].
 #[cfg(any(feature = "client", feature = "server"))]
 pub(super) fn data(line: impl fmt::Display) -> Result<(), Failure> {
     write(format_args!("{line}\n"))

@@ -93,8 +93,9 @@ pub fn list(target: &Target, since_hours: Option<u32>) -> Listing {
 
 fn copy(target: &Target, bytes: usize) -> Listing {
     on_this_thread(async {
-        let (before, start) = (Cpu::of(target.pid), Instant::now());
         let mut stream = drive::open(target, 1).await;
+        stream.read_u8().await.expect("the peer is ready");
+        let (before, start) = (Cpu::of(target.pid), Instant::now());
         stream.write_all(&[1]).await.expect("the peer reads");
         let (mut left, mut page) = (bytes, vec![0; LENGTH_BYTES + Bucket::SixteenKib.bytes()]);
         while left > 0 {

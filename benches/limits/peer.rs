@@ -25,7 +25,7 @@ const COPY_CHUNK_BYTES: usize = LENGTH_BYTES + 16_384;
 pub enum Work {
     /// Reads so many bytes, writes so many, again and again.
     Echo { request_bytes: usize, answer_bytes: usize },
-    /// Reads one byte, then writes so many.
+    /// Fills so much memory, says so, reads a byte, then writes it all: none of it is in a cache, as records are not.
     Copy { bytes: usize },
 }
 
@@ -99,13 +99,13 @@ async fn echo(mut stream: UnixStream, request_bytes: usize, answer_bytes: usize)
 }
 
 async fn copy(mut stream: UnixStream, bytes: usize) {
-    let chunk = vec![0; COPY_CHUNK_BYTES];
-    let mut left = if stream.read_u8().await.is_ok() { bytes } else { 0 };
-    while left > 0 {
-        let part = &chunk[..left.min(COPY_CHUNK_BYTES)];
-        if stream.write_all(part).await.is_err() {
+    let memory = vec![7; bytes];
+    if stream.write_u8(1).await.is_err() || stream.read_u8().await.is_err() {
+        return;
+    }
+    for chunk in memory.chunks(COPY_CHUNK_BYTES) {
+        if stream.write_all(chunk).await.is_err() {
             return;
         }
-        left -= part.len();
     }
 }

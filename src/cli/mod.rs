@@ -39,7 +39,7 @@ mod watch;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use failure::Failure;
 
 const ABOUT: &str = "An introducer for grids that live behind Tor and I2P";
@@ -48,7 +48,7 @@ const EXIT_CODES: &str = "Exit codes: 0 done; 1 failed; 2 wrong usage, configura
     others did not.";
 
 #[derive(Parser)]
-#[command(name = "anteroom", version, about = ABOUT, after_help = EXIT_CODES, max_term_width = 100)]
+#[command(name = "anteroom", version, about = ABOUT, max_term_width = 100)]
 struct Arguments {
     /// Say more on standard error; twice says most. Addresses and ids are never logged.
     #[arg(short, long, global = true, display_order = 900, action = clap::ArgAction::Count)]
@@ -100,7 +100,8 @@ enum Command {
 
 /// Parses the command line, runs the command, and turns its end into an exit code.
 pub fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
+    let parsed = command().try_get_matches().and_then(|matches| Arguments::from_arg_matches(&matches));
+    let arguments = match parsed {
         Ok(arguments) => arguments,
         Err(error) => {
             // Help and version are no errors; clap knows which stream each belongs to.
@@ -111,6 +112,22 @@ pub fn main() -> ExitCode {
     match run(arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
+    }
+}
+
+/// The command line with the exit codes below the help of every command, where somebody who writes a script looks.
+fn command() -> clap::Command {
+    with_exit_codes(Arguments::command())
+}
+
+fn with_exit_codes(command: clap::Command) -> clap::Command {
+    let command = command.mut_subcommands(with_exit_codes).after_help(EXIT_CODES);
+    match command.get_after_long_help() {
+        Some(text) => {
+            let text = format!("{text}\n\n{EXIT_CODES}");
+            command.after_long_help(text)
+        }
+        None => command,
     }
 }
 
@@ -140,7 +157,7 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::About(command) => command.run(),
         #[cfg(feature = "carrier-loopback")]
         Command::SocksBridge(command) => command.run(),
-        Command::Completions(command) => command.run(Arguments::command()),
-        Command::Man(command) => command.run(Arguments::command()),
+        Command::Completions(arguments) => arguments.run(command()),
+        Command::Man(arguments) => arguments.run(command()),
     }
 }

@@ -128,3 +128,41 @@ async fn sleep_until(due: u64) {
         tokio::time::sleep(Duration::from_millis(left.min(SLEEP_MILLIS_MAX))).await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(lifetime_hours: u16) -> NodeConfig {
+        let grid = crate::record::GridId::from_bytes([1; 32]);
+        let text = format!("version = 1\ngrid = \"{grid}\"\nlifetime_hours = {lifetime_hours}\n");
+        NodeConfig::parse(&text, Path::new("node.toml")).unwrap()
+    }
+
+    #[test]
+    fn a_record_is_renewed_before_it_ends_however_late_in_its_hour_it_was_signed() {
+        const HOUR_MILLIS: u64 = SECONDS_PER_HOUR * 1000;
+        for hours in [LIFETIME_HOURS_MIN, 96, 720] {
+            let whole = u64::from(hours) * HOUR_MILLIS;
+            let pauses: Vec<_> = (0..1000).map(|_| half_life_millis(&config(hours))).collect();
+            assert!(pauses.iter().all(|pause| (whole * 3 / 8..=whole * 5 / 8).contains(pause)));
+            assert!(pauses.iter().all(|pause| pause + HOUR_MILLIS < whole));
+            assert!(pauses.iter().max() > pauses.iter().min(), "at moments nobody can predict");
+        }
+    }
+
+    #[test]
+    fn a_configuration_that_can_not_be_used_changes_nothing() {
+        let old = config(96);
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("node.toml");
+        assert_eq!(reload(&path, old.clone()), old, "gone");
+        std::fs::write(&path, "version = 2").unwrap();
+        assert_eq!(reload(&path, old.clone()), old, "wrong");
+        let text = format!("version = 1\ngrid = \"{}\"\nlifetime_hours = 24\n", old.grid);
+        std::fs::write(&path, format!("{text}key = \"other.key\"\n")).unwrap();
+        assert_eq!(reload(&path, old.clone()), old, "another key");
+        std::fs::write(&path, text).unwrap();
+        assert_eq!(reload(&path, old).lifetime.hours(), 24);
+    }
+}

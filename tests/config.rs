@@ -113,13 +113,13 @@ fn the_defaults_in_the_introducer_template_are_the_defaults() {
 #[test]
 fn the_defaults_in_the_node_template_are_the_defaults() {
     let plain = node(&NODE_TEMPLATE.replace(GRID_PLACEHOLDER, &grid())).unwrap();
-    let full = node(&uncommented(NODE_TEMPLATE).replace("introducers = [\n]\n", "")).unwrap();
+    let full = node(&uncommented(NODE_TEMPLATE)).unwrap();
     assert_eq!((&plain.socks, plain.lifetime, plain.addresses), (&full.socks, full.lifetime, full.addresses));
     assert_eq!(plain.socks, Path::new(SOCKS_DEFAULT));
     assert_eq!(plain.lifetime.hours(), LIFETIME_HOURS_DEFAULT);
     assert_eq!(plain.addresses, AddressKinds::default());
     assert!(plain.key.is_none() && plain.services.is_empty() && plain.introducers.is_empty());
-    assert_eq!((full.services.len(), full.introducers.len()), (1, 1));
+    assert_eq!((full.services.len(), full.introducers.len()), (1, 0));
     assert_eq!(full.key.as_deref(), Some(Path::new("etc/node.key")));
 }
 

@@ -88,9 +88,9 @@ fn main() {
     let machine = machine::Machine::measure(scale.signatures);
     machine.describe(&mut report);
     if wanted("publish") || wanted("lookup") || wanted("listing") {
-        let mut filled = publish::measure(scale, &machine, &mut report);
+        let filled = publish::measure(scale, &machine, &mut report);
         if wanted("lookup") {
-            lookup::measure(scale, &mut filled, &mut report);
+            lookup::measure(scale, &filled.target(), filled.records, &mut report);
         }
         if wanted("listing") {
             listing::measure(&filled, &mut report);

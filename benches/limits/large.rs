@@ -7,7 +7,7 @@ use anteroom::protocol::{Request, Response};
 use crate::{
     Scale,
     drive::Target,
-    listing,
+    listing, lookup,
     machine::{Machine, process_cpu_seconds, verify_seconds_on_all_cores},
     publish::LIMITS,
     records::{RECORD_BYTES, fill},
@@ -48,6 +48,7 @@ pub fn measure(scale: Scale, machine: &Machine, report: &mut Report) {
     report.add(memory.against("the record's bytes", RECORD_BYTES as f64).goal(Goal::AtMost(BYTES_PER_RECORD_MAX)));
 
     let target = Target { socket: introducer.socket(), pid: introducer.pid(), introducer: true };
+    lookup::measure(scale, &target, scale.stored, report);
     let all = listing::compare(&target, "large", None, report);
     assert_eq!(all.records, scale.stored);
     // One hour of slack: the clock may have moved on since the store was filled.

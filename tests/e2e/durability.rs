@@ -13,8 +13,8 @@ use std::{
 use anteroom::record::{HashedNodeId, SignedRecord};
 
 use crate::support::{
-    introducer::Introducer,
-    records::{Node, grid},
+    introducer::{Introducer, unshare},
+    records::{Node, Random, grid},
     wire::Answer,
 };
 
@@ -22,14 +22,6 @@ use crate::support::{
 const ROUNDS: u64 = 50;
 /// Publishers at once, each with a key of its own.
 const PUBLISHERS: u64 = 8;
-
-/// SplitMix64, so that a run can be repeated.
-fn random(seed: u64) -> u64 {
-    let mut z = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
-}
 
 /// Publishes with rising seqs until the introducer is gone; notes each seq that was acknowledged.
 fn publish_until_gone(introducer: &Introducer, number: u64, acknowledged: &Mutex<Vec<u64>>, gone: &AtomicBool) {
@@ -54,15 +46,17 @@ fn nothing_acknowledged_is_lost_by_kill_9() {
          bandwidth_kib_per_second_max = 1000000",
     );
     let acknowledged = Mutex::new(vec![0; PUBLISHERS as usize]);
+    let mut random = Random::announced();
     for round in 0..ROUNDS {
         let gone = AtomicBool::new(false);
+        let pause = Duration::from_micros(random.below(60_000));
         thread::scope(|scope| {
             for number in 0..PUBLISHERS {
                 let (introducer, acknowledged, gone) = (&introducer, &acknowledged, &gone);
                 scope.spawn(move || publish_until_gone(introducer, number, acknowledged, gone));
             }
             // The moment is what is random here; nothing waits for it.
-            thread::sleep(Duration::from_micros(random(round) % 60_000));
+            thread::sleep(pause);
             introducer.signal("-KILL");
             gone.store(true, Ordering::Relaxed);
         });
@@ -137,14 +131,13 @@ fn a_store_that_is_damaged_or_of_another_grid_is_refused_and_left_alone() {
     let store = introducer.directory.path().join("state/records.redb");
     let good = fs::read(&store).unwrap();
 
-    let config = fs::read_to_string(introducer.config()).unwrap();
-    let other_grid = anteroom::record::GridId::from_bytes([8; 32]).to_string();
-    fs::write(introducer.config(), config.replace(&grid().to_string(), &other_grid)).unwrap();
+    let (own_grid, other_grid) = (grid().to_string(), anteroom::record::GridId::from_bytes([8; 32]).to_string());
+    introducer.reconfigure(&own_grid, &other_grid);
     introducer.spawn();
     assert!(!introducer.exit_status().success());
     assert!(introducer.log().contains("belongs to another grid"), "{}", introducer.log());
     assert!(fs::read(&store).unwrap() == good, "another grid's store was changed");
-    fs::write(introducer.config(), config).unwrap();
+    introducer.reconfigure(&other_grid, &own_grid);
 
     // A bit of a signature: the form holds, the signature does not.
     let record = Node::new(7).record(1);
@@ -161,4 +154,42 @@ fn a_store_that_is_damaged_or_of_another_grid_is_refused_and_left_alone() {
     fs::write(&store, &good).unwrap();
     introducer.launch();
     assert_eq!(introducer.wire(1).list(None, None).unwrap().len(), 20);
+}
+
+#[test]
+fn a_full_disk_makes_publishing_busy_while_reading_goes_on() {
+    let mut introducer = Introducer::prepared("");
+    let state = introducer.state();
+    fs::create_dir_all(&state).unwrap();
+    // A disk of its own, and a ballast on it that the test takes away by the introducer's view of the file system.
+    let mount = format!("mount -t tmpfs -o size=24m none {0} && exec \"$0\" \"$@\"", state.display());
+    let mut words = unshare("m");
+    words.extend(["sh".into(), "-c".into(), mount]);
+    introducer.wrap(&words.iter().map(String::as_str).collect::<Vec<_>>());
+    introducer.launch();
+    let inside = std::path::PathBuf::from(format!("/proc/{}/root{}", introducer.pid(), state.display()));
+    let mut wire = introducer.wire(1);
+    assert_eq!(wire.publish(Node::new(0).record(1).bytes()).unwrap(), Answer::Accepted);
+    let ballast = inside.join("ballast");
+    let mut file = fs::File::create(&ballast).unwrap();
+    while std::io::Write::write_all(&mut file, &[0; 4096]).is_ok() {}
+    drop(file);
+
+    let mut accepted = vec![0];
+    for number in 1.. {
+        match wire.publish(Node::new(number).record_of_size(1, 2048).bytes()).unwrap() {
+            Answer::Accepted => accepted.push(number),
+            Answer::Busy(_) => break,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(wire.list(None, None).unwrap().len(), accepted.len(), "reading goes on");
+    fs::remove_file(&ballast).unwrap();
+    let next = Node::new(1_000_000).record(1);
+    while wire.publish(next.bytes()).unwrap() != Answer::Accepted {
+        thread::sleep(Duration::from_millis(50));
+    }
+    assert_eq!(wire.list(None, None).unwrap().len(), accepted.len() + 1, "nothing acknowledged is lost");
+    assert!(introducer.terminate().success());
+    println!("{} records before the disk was full", accepted.len());
 }

@@ -138,6 +138,15 @@ pub fn load_grid(path: &Path) -> Result<GridSecret, KeyFileError> {
     key_line(path, &text)?.parse().map_err(|error| KeyFileError::Secret { path: path.to_owned(), error })
 }
 
+/// The last number used with the key in `key`, also while another process holds the counter. Only to be shown.
+///
+/// # Errors
+/// See [`KeyFileError`].
+pub fn last_seq(key: &Path) -> Result<Seq, KeyFileError> {
+    let key = fs::canonicalize(key).map_err(|error| failed(key, error))?;
+    read_seq(&with_suffix(&key, ".seq"))
+}
+
 /// The counter of a node's records: a file beside the key, held by one process at a time.
 #[derive(Debug)]
 pub struct SeqCounter {
@@ -154,19 +163,15 @@ impl SeqCounter {
     /// # Errors
     /// See [`KeyFileError`].
     pub fn open(key: &Path) -> Result<Self, KeyFileError> {
+        let file = open(key)?;
         // One key, one counter, whatever links lead to it.
         let key = fs::canonicalize(key).map_err(|error| failed(key, error))?;
-        let file = open(&key)?;
         file.try_lock().map_err(|error| match error {
             fs::TryLockError::WouldBlock => KeyFileError::InUse(key.clone()),
             fs::TryLockError::Error(error) => failed(&key, error),
         })?;
         let path = with_suffix(&key, ".seq");
-        let seq = match File::open(&path) {
-            Ok(file) => read_seq(&path, file)?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
-            Err(error) => return Err(failed(&path, error)),
-        };
+        let seq = read_seq(&path)?;
         Ok(Self { path, seq, _key: file })
     }
 
@@ -261,7 +266,12 @@ fn key_line<'a>(path: &Path, bytes: &'a [u8]) -> Result<&'a str, KeyFileError> {
     }
 }
 
-fn read_seq(path: &Path, mut file: File) -> Result<Seq, KeyFileError> {
+/// A counter that does not exist is at 0.
+fn read_seq(path: &Path) -> Result<Seq, KeyFileError> {
+    let mut file = match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+        opened => opened.map_err(|error| failed(path, error))?,
+    };
     let mut buffer = [0; SEQ_FILE_BYTES_MAX + 1];
     let length = fill(&mut file, &mut buffer).map_err(|error| failed(path, error))?;
     buffer
@@ -302,8 +312,5 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
 }
 
 fn failed(path: &Path, error: io::Error) -> KeyFileError {
-    if error.kind() == io::ErrorKind::NotFound {
-        return KeyFileError::NotFound(path.to_owned());
-    }
     KeyFileError::Io { path: path.to_owned(), error }
 }

@@ -1,10 +1,13 @@
 //! What happens without a request: groups come back from the disk, entries expire, the operator reloads.
 
-use std::{fs, path::Path, time::Duration};
+use std::{fs, path::Path, rc::Rc, time::Duration};
 
 use tokio::sync::mpsc;
 
-use super::state::{Completed, Outcome, Rules, Shared, State, Token};
+use super::{
+    descriptors,
+    state::{Completed, Outcome, Rules, Shared, State, Token},
+};
 use crate::{
     ambient,
     config::{ConfigError, IntroducerConfig},
@@ -25,8 +28,8 @@ pub(super) async fn apply_completions(shared: Shared, mut completions: mpsc::Unb
             return error.to_string();
         }
         let durable = completed.result.is_ok();
-        if !durable {
-            tracing::warn!("the disk (or the store's limit) is full: publishing is answered Busy, reading goes on");
+        if completed.tokens.iter().any(|token| !matches!(token, Token::Housekeeping)) {
+            tell_of_room(&mut state, durable);
         }
         for token in completed.tokens {
             settle(&mut state, token, durable);
@@ -36,6 +39,18 @@ pub(super) async fn apply_completions(shared: Shared, mut completions: mpsc::Unb
         }
     }
     "the store's thread ended".into()
+}
+
+/// Once when the room is gone and once when it is back: a line a publish would fill the rest of the disk.
+fn tell_of_room(state: &mut State, there_is: bool) {
+    if std::mem::replace(&mut state.store_is_full, !there_is) != there_is {
+        return;
+    }
+    if there_is {
+        tracing::info!("there is room on the disk again: publishing goes on");
+    } else {
+        tracing::warn!("the disk (or the store's limit) is full: publishing is answered Busy, reading goes on");
+    }
 }
 
 fn settle(state: &mut State, token: Token, durable: bool) {
@@ -55,15 +70,16 @@ fn settle(state: &mut State, token: Token, durable: bool) {
     }
 }
 
-/// Forgets what is over, once a minute, and writes down the hour.
+/// Looks at the clock, forgets what is over, and writes down the hour: once a minute, and at once after a reload.
 pub(super) async fn keep(shared: Shared) {
     let mut written = None;
+    let reloaded = Rc::clone(&shared.borrow().reloaded);
     loop {
         let more = step(&mut shared.borrow_mut(), &mut written);
         if more {
             tokio::task::yield_now().await;
         } else {
-            tokio::time::sleep(INTERVAL).await;
+            let _ = tokio::time::timeout(INTERVAL, reloaded.notified()).await;
         }
     }
 }
@@ -76,6 +92,14 @@ fn step(state: &mut State, written: &mut Option<crate::directory::Marks>) -> boo
         return false;
     };
     let forgotten = directory.expire(now);
+    let in_doubt = directory.clock_is_in_doubt();
+    if in_doubt && !state.clock_doubt_told {
+        tracing::warn!(
+            "the clock jumped by more than a day: nothing is forgotten until it is confirmed. Check it (`date -u`), then \
+             `anteroom confirm-clock` and SIGHUP"
+        );
+    }
+    state.clock_doubt_told = in_doubt;
     let marks = directory.marks();
     if forgotten.is_empty() && *written == Some(marks) {
         return false;
@@ -91,13 +115,14 @@ fn step(state: &mut State, written: &mut Option<crate::directory::Marks>) -> boo
 
 /// New rules from the configuration; the old ones stay when it has an error.
 pub(super) fn reload(shared: &Shared, config: Result<IntroducerConfig, ConfigError>) {
-    let config = match config {
+    let mut config = match config {
         Ok(config) => config,
         Err(error) => {
             tracing::error!(%error, "the configuration was not reloaded; the old rules stay");
             return;
         }
     };
+    config.limits.streams_max = descriptors::streams_max(config.limits.streams_max);
     {
         let mut state = shared.borrow_mut();
         let State { directory, fairness, rules, .. } = &mut *state;
@@ -127,10 +152,7 @@ pub(super) fn confirm_clock(shared: &Shared, state_directory: &Path) {
         }
         let _ = fs::remove_file(&path);
     }
-    if directory.clock_is_in_doubt() {
-        tracing::warn!(
-            "the clock jumped by more than a day: nothing is forgotten until it is confirmed. Check it (`date -u`), then \
-             `anteroom confirm-clock` and SIGHUP"
-        );
-    }
+    // Who asked is told again.
+    state.clock_doubt_told = false;
+    state.reloaded.notify_one();
 }

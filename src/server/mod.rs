@@ -4,6 +4,7 @@
 //! borrowed between two awaits, never across one; so there is no lock, and a record is seen by all or by nobody.
 
 mod connection;
+mod descriptors;
 mod dispatch;
 mod fairness;
 mod housekeeping;
@@ -12,7 +13,7 @@ mod restart;
 mod state;
 mod streaming;
 
-use std::{cell::RefCell, io, path::PathBuf, rc::Rc, time::Duration};
+use std::{cell::RefCell, collections::BTreeSet, io, path::PathBuf, rc::Rc, time::Duration};
 
 use tokio::{signal::unix::SignalKind, sync::mpsc, task::LocalSet};
 
@@ -29,6 +30,8 @@ use state::{Completed, Shared, State};
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
 /// Pause after an accept that failed (too many open files): the next would fail at once, too.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Users refused at the socket that the log names, each once.
+const TOLD_UIDS_MAX: usize = 16;
 
 /// Why an introducer does not start, or ends.
 #[derive(Debug, thiserror::Error)]
@@ -64,10 +67,11 @@ pub fn run(
 }
 
 async fn serve(
-    config: IntroducerConfig,
+    mut config: IntroducerConfig,
     reload: impl Fn() -> Result<IntroducerConfig, ConfigError> + 'static,
 ) -> Result<(), ServeError> {
     let mut signals = Signals::new()?;
+    config.limits.streams_max = descriptors::streams_max(config.limits.streams_max);
     let opened = store::open(&config.state, Limits { content_bytes_max: config.limits.store_bytes_max })?;
     let listener = Listener::bind(&config.socket, config.socket_mode)?;
     tracing::info!("listening; checking what the store holds, publishes and lookups are answered Busy meanwhile");
@@ -95,50 +99,64 @@ async fn serve(
 
     let keeping = tokio::task::spawn_local(housekeeping::keep(Rc::clone(&shared)));
     let applying = housekeeping::apply_completions(Rc::clone(&shared), completions);
+    tokio::pin!(applying);
     let reloading = async {
         while signals.hangup.recv().await.is_some() {
             housekeeping::reload(&shared, reload());
         }
     };
     let ended = tokio::select! {
-        failed = applying => Err(ServeError::Store(failed)),
+        failed = &mut applying => Err(ServeError::Store(failed)),
         () = wait_for_stop(&mut signals.terminate, &mut signals.interrupt) => Ok(()),
         () = reloading => Ok(()),
     };
     accepting.abort();
     keeping.abort();
-    if ended.is_ok() {
-        shut_down(&shared).await;
+    match ended {
+        Ok(()) => shut_down(&shared, applying).await,
+        failed => failed,
     }
-    ended
 }
 
 /// Takes streams until aborted; dropping the listener removes the socket.
 async fn accept(listener: Listener, shared: Shared, carrier_uids: Vec<u32>) {
+    // What was told already: whoever connects in a loop shall not fill the log.
+    let (mut told_uids, mut told_error) = (BTreeSet::new(), None);
     loop {
         match listener.accept().await {
-            Ok((stream, uid)) if carrier_uids.contains(&uid) => connection::spawn(stream, &shared),
+            Ok((stream, uid)) if carrier_uids.contains(&uid) => {
+                told_error = None;
+                connection::spawn(stream, &shared);
+            }
             Ok((_, uid)) => {
-                tracing::warn!(uid, "refused a process of a user that is not in `carrier_uids`");
+                if told_uids.len() < TOLD_UIDS_MAX && told_uids.insert(uid) {
+                    tracing::warn!(uid, "refused a process of a user that is not in `carrier_uids`");
+                }
             }
             Err(error) => {
-                tracing::warn!(%error, "a stream could not be accepted");
+                if told_error.replace(error.kind()) != Some(error.kind()) {
+                    tracing::warn!(%error, "a stream could not be accepted");
+                }
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
     }
 }
 
-/// No new work; what is on its way to the disk gets there and is answered.
-async fn shut_down(shared: &Shared) {
+/// No new work; what is on its way to the disk gets there and is answered, which takes that it goes on being applied.
+async fn shut_down(shared: &Shared, applying: impl Future<Output = String>) -> Result<(), ServeError> {
     tracing::info!("stopping");
     let mut streams = shared.borrow().announce_stop();
-    let _ = tokio::time::timeout(SHUTDOWN_GRACE, streams.wait_for(|count| *count == 0)).await;
+    tokio::select! {
+        failed = applying => return Err(ServeError::Store(failed)),
+        _ = tokio::time::timeout(SHUTDOWN_GRACE, streams.wait_for(|count| *count == 0)) => {}
+    }
     let committer = shared.borrow_mut().close();
     if let Some(committer) = committer {
         committer.shutdown();
     }
     tracing::info!("stopped");
+    Ok(())
 }
 
 struct Signals {

@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, rc::Rc, sync::Arc};
 
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{Notify, oneshot, watch};
 
 use super::{fairness::Fairness, load::Load};
 use crate::{
@@ -46,6 +46,12 @@ pub(super) struct State {
     pub(super) fairness: Fairness,
     pub(super) load: Load,
     pub(super) rules: Rules,
+    /// The last publish found no room, and the log says so.
+    pub(super) store_is_full: bool,
+    /// The log says that the clock is in doubt.
+    pub(super) clock_doubt_told: bool,
+    /// Housekeeping is due now.
+    pub(super) reloaded: Rc<Notify>,
     changes: watch::Sender<u64>,
     stopping: watch::Sender<bool>,
     pub(super) streams: watch::Sender<usize>,
@@ -72,6 +78,9 @@ impl State {
             fairness: Fairness::new(&config.limits),
             load: Load::default(),
             rules: Rules::new(config),
+            store_is_full: false,
+            clock_doubt_told: false,
+            reloaded: Rc::new(Notify::new()),
             changes: watch::Sender::new(0),
             stopping: watch::Sender::new(false),
             streams: watch::Sender::new(0),

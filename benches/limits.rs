@@ -2,7 +2,7 @@
 //!
 //! `cargo bench --bench limits` fills a million records (about ten minutes on two cores); `-- --quick` takes a minute and
 //! is for development, `-- --json` prints numbers for a program, `-- --only publish` (or lookup, listing, watch, large)
-//! one part. Everything goes over AF_UNIX to a real introducer process; CPU time is the kernel's account of that process.
+//! one part, `-- --stored 200000` another size of the full store. Everything goes over AF_UNIX to a real introducer process; CPU time is the kernel's account of that process.
 #![expect(
     clippy::disallowed_macros,
     clippy::disallowed_methods,
@@ -74,8 +74,13 @@ fn main() {
         // `cargo test --all-targets` builds without optimising and starts benches too.
         return println!("measures nothing outside of `cargo bench --bench limits`");
     }
-    let scale = if has("--quick") { QUICK } else { FULL };
-    let only = arguments.iter().position(|argument| argument == "--only").map(|at| arguments[at + 1].as_str());
+    let value =
+        |name: &str| arguments.iter().position(|argument| argument == name).map(|at| arguments[at + 1].as_str());
+    let mut scale = if has("--quick") { QUICK } else { FULL };
+    if let Some(stored) = value("--stored") {
+        scale.stored = stored.parse().expect("--stored takes a number");
+    }
+    let only = value("--only");
     let wanted = |part: &str| only.is_none_or(|only| only == part);
     raise_file_limit();
 
@@ -83,9 +88,9 @@ fn main() {
     let machine = machine::Machine::measure(scale.signatures);
     machine.describe(&mut report);
     if wanted("publish") || wanted("lookup") || wanted("listing") {
-        let mut filled = publish::measure(scale, &machine, &mut report);
+        let filled = publish::measure(scale, &machine, &mut report);
         if wanted("lookup") {
-            lookup::measure(scale, &mut filled, &mut report);
+            lookup::measure(scale, &filled.target(), filled.records, &mut report);
         }
         if wanted("listing") {
             listing::measure(&filled, &mut report);

@@ -6,7 +6,6 @@ use crate::{
     ROUNDS, Scale,
     drive::{self, Round, Target, of},
     peer::{Peer, Work},
-    publish::Filled,
     records::hash,
     report::{Goal, Report, row},
 };
@@ -18,10 +17,11 @@ const RECORDS_PER_SHELF: usize = 16;
 /// Nodes that are asked for, again and again.
 const NODES: usize = 1000;
 
-pub fn measure(scale: Scale, filled: &mut Filled, report: &mut Report) {
-    let prefix_bits = (filled.records / RECORDS_PER_SHELF).ilog2() as u16;
-    let step = filled.records / NODES.min(filled.records);
-    let hashes: Vec<[u8; 32]> = (0..filled.records).step_by(step).map(hash).collect();
+/// Asks `target`, which holds records `0..records`.
+pub fn measure(scale: Scale, target: &Target, records: usize, report: &mut Report) {
+    let prefix_bits = (records / RECORDS_PER_SHELF).ilog2() as u16;
+    let step = records / NODES.min(records);
+    let hashes: Vec<[u8; 32]> = (0..records).step_by(step).map(hash).collect();
     for (name, bits, answer) in [("exact", 256, 4096), ("prefix", prefix_bits, 16_384)] {
         let answer_bytes = LENGTH_BYTES + answer;
         let peer = Peer::start(Work::Echo { request_bytes: REQUEST_BYTES, answer_bytes });
@@ -29,12 +29,17 @@ pub fn measure(scale: Scale, filled: &mut Filled, report: &mut Report) {
         let (mut rounds, mut echoes) = (Vec::new(), Vec::new());
         // Alternating, so that what else goes on here meets both.
         for _ in 0..ROUNDS {
-            rounds.push(ask(&filled.target(), &hashes, bits, answer_bytes, scale.lookups / ROUNDS));
+            rounds.push(ask(target, &hashes, bits, answer_bytes, scale.lookups / ROUNDS));
             echoes.push(ask(&bare, &hashes, bits, answer_bytes, scale.lookups / ROUNDS));
         }
-        let rate = row("lookup", format!("{name} lookups"), of(&rounds, Round::per_second), "/s");
+        let rate = row("lookup", format!("{name} lookups among {records}"), of(&rounds, Round::per_second), "/s");
         report.add(rate.against("echo", of(&echoes, Round::per_second)));
-        let cpu = row("lookup", format!("server CPU of one {name} lookup"), of(&rounds, Round::cpu_micros), "us");
+        let cpu = row(
+            "lookup",
+            format!("server CPU of one {name} lookup among {records}"),
+            of(&rounds, Round::cpu_micros),
+            "us",
+        );
         let cpu = cpu.against("echo", of(&echoes, Round::cpu_micros));
         report.add(if bits == 256 { cpu.goal(Goal::AtMost(EXACT_CPU_MICROS_MAX)) } else { cpu });
     }

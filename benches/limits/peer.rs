@@ -3,8 +3,10 @@
 //! Each is a tokio `current_thread` loop on an AF_UNIX socket, as the introducer is, with nothing behind it.
 
 use std::{
+    cell::RefCell,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    rc::Rc,
     time::Duration,
 };
 
@@ -27,7 +29,15 @@ pub enum Work {
     Echo { request_bytes: usize, answer_bytes: usize },
     /// Fills so much memory, says so, reads a byte, then writes it all: none of it is in a cache, as records are not.
     Copy { bytes: usize },
+    /// A stream whose first byte is [`LISTENS`] gets it back and listens. Of any other, each so many bytes bring every
+    /// listener so many.
+    FanOut { request_bytes: usize, answer_bytes: usize },
 }
+
+/// A stream's first byte.
+pub const LISTENS: u8 = 0;
+/// A stream's first byte.
+pub const SPEAKS: u8 = 1;
 
 /// A running peer, killed when dropped.
 pub struct Peer {
@@ -41,6 +51,7 @@ impl Peer {
         let (name, request, answer) = match work {
             Work::Echo { request_bytes, answer_bytes } => ("echo", request_bytes, answer_bytes),
             Work::Copy { bytes } => ("copy", 1, bytes),
+            Work::FanOut { request_bytes, answer_bytes } => ("fan-out", request_bytes, answer_bytes),
         };
         let socket = directory.path().join("socket");
         let program = std::env::current_exe().expect("this program");
@@ -76,7 +87,8 @@ pub fn serve(arguments: &[String]) {
     let (request_bytes, answer_bytes) = (bytes(request), bytes(answer));
     let work = match name.as_str() {
         "echo" => Work::Echo { request_bytes, answer_bytes },
-        _ => Work::Copy { bytes: answer_bytes },
+        "copy" => Work::Copy { bytes: answer_bytes },
+        _ => Work::FanOut { request_bytes, answer_bytes },
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().expect("an event loop");
     LocalSet::new().block_on(&runtime, accept(Path::new(socket), work));
@@ -84,11 +96,15 @@ pub fn serve(arguments: &[String]) {
 
 async fn accept(socket: &Path, work: Work) {
     let listener = UnixListener::bind(socket).expect("a new socket");
+    let listening = Listening::default();
     loop {
         let (stream, _) = listener.accept().await.expect("a stream");
         match work {
             Work::Echo { request_bytes, answer_bytes } => spawn_local(echo(stream, request_bytes, answer_bytes)),
             Work::Copy { bytes } => spawn_local(copy(stream, bytes)),
+            Work::FanOut { request_bytes, answer_bytes } => {
+                spawn_local(fan_out(stream, Rc::clone(&listening), request_bytes, answer_bytes))
+            }
         };
     }
 }
@@ -106,6 +122,21 @@ async fn copy(mut stream: UnixStream, bytes: usize) {
     for chunk in memory.chunks(COPY_CHUNK_BYTES) {
         if stream.write_all(chunk).await.is_err() {
             return;
+        }
+    }
+}
+
+type Listening = Rc<RefCell<Vec<UnixStream>>>;
+
+async fn fan_out(mut stream: UnixStream, listening: Listening, request_bytes: usize, answer_bytes: usize) {
+    if stream.read_u8().await.is_ok_and(|first| first == LISTENS) {
+        stream.try_write(&[LISTENS]).expect("nothing was written before");
+        return listening.borrow_mut().push(stream);
+    }
+    let (mut request, answer) = (vec![0; request_bytes], vec![0; answer_bytes]);
+    while stream.read_exact(&mut request).await.is_ok() {
+        for listener in &*listening.borrow() {
+            listener.try_write(&answer).expect("who listens has read what came before");
         }
     }
 }

@@ -287,6 +287,8 @@ impl World {
             }
             Ok(Admission::Change(change)) => {
                 assert!(!in_flight, "two changes of one key in flight");
+                let expires = Some(record.claims().expires());
+                assert!(expires > self.model.forgotten, "a record was admitted whose floor may have been forgotten");
                 self.in_flight.push(change);
                 true
             }
@@ -433,7 +435,7 @@ impl World {
                 now.wall.hours().abs_diff(expected) <= CLOCK_JUMP_HOURS_MAX + 1,
                 "forgotten on a wrong clock's word"
             );
-            let row = self.model.rows.remove(&node).expect("what is forgotten was there");
+            let row = self.model.forget(&node);
             assert!(row.floor_until.plus_hours(CLOCK_SKEW_HOURS_MAX) <= now.wall, "a floor was forgotten too early");
             self.model.marks = Some(self.directory.marks());
             self.tally.count("forgotten");

@@ -51,9 +51,8 @@ fn clearnet() -> impl Strategy<Value = Address> {
         v6.prop_map(ClearnetHost::Ip),
         "([a-z0-9]([a-z0-9-]{0,5}[a-z0-9])?\\.){1,3}(org|net|io|c3)".prop_map(ClearnetHost::Name),
     ];
-    (host, 1..=u16::MAX).prop_filter_map("not global", |(host, port)| {
-        ClearnetAddress::new(host, port).ok().map(Address::Clearnet)
-    })
+    (host, 1..=u16::MAX)
+        .prop_filter_map("not global", |(host, port)| ClearnetAddress::new(host, port).ok().map(Address::Clearnet))
 }
 
 fn address() -> impl Strategy<Value = Address> {
@@ -98,14 +97,7 @@ fn record() -> impl Strategy<Value = ([u8; 32], ContactRecord)> {
     let times = (any::<u32>(), 1..=LIFETIME_HOURS_MAX);
     let grants = collection::vec(collection::vec(any::<u8>(), 1..100), 0..=GRANTS_MAX);
     let keys = any::<([u8; 32], [u8; 32])>();
-    let parts = (
-        keys,
-        any::<u64>(),
-        times,
-        option::of(label::<Nickname>()),
-        services(),
-        grants,
-    );
+    let parts = (keys, any::<u64>(), times, option::of(label::<Nickname>()), services(), grants);
     parts.prop_map(|((grid, seed), seq, (issued, lifetime), nickname, services, grants)| {
         let record = ContactRecord {
             grid: GridId::from_bytes(grid),
@@ -123,13 +115,11 @@ fn record() -> impl Strategy<Value = ([u8; 32], ContactRecord)> {
 
 /// A record's bytes with the key that signed them; what is too large is tried for the refusal and left out.
 fn signed() -> impl Strategy<Value = ([u8; 32], ContactRecord, Vec<u8>)> {
-    record().prop_filter_map("too large", |(seed, record)| {
-        match record.sign(&NodeSecret::from_seed(seed)) {
-            Ok(signed) => Some((seed, record, signed.bytes().to_vec())),
-            Err(error) => {
-                assert_eq!(error, RecordDecodeError::TooLarge);
-                None
-            }
+    record().prop_filter_map("too large", |(seed, record)| match record.sign(&NodeSecret::from_seed(seed)) {
+        Ok(signed) => Some((seed, record, signed.bytes().to_vec())),
+        Err(error) => {
+            assert_eq!(error, RecordDecodeError::TooLarge);
+            None
         }
     })
 }
@@ -182,11 +172,7 @@ fn changed_text(text: &str, at: &Index, new: &str) -> String {
     let characters: Vec<char> = text.chars().collect();
     let at = at.index(characters.len());
     let (front, back) = (&characters[..at], &characters[at + 1..]);
-    front
-        .iter()
-        .chain(new.chars().collect::<Vec<_>>().iter())
-        .chain(back)
-        .collect()
+    front.iter().chain(new.chars().collect::<Vec<_>>().iter()).chain(back).collect()
 }
 
 /// Whatever is read is written as it was.

@@ -102,10 +102,7 @@ impl SocksBridge {
     /// # Errors
     /// See [`ListenError`].
     pub fn bind(path: &Path, target: LoopbackTarget) -> Result<Self, ListenError> {
-        Ok(Self {
-            listener: Listener::bind(path, SOCKET_MODE)?,
-            target,
-        })
+        Ok(Self { listener: Listener::bind(path, SOCKET_MODE)?, target })
     }
 
     /// Forwards until `until` is through; then all streams end and the socket goes.
@@ -135,16 +132,10 @@ async fn bridge(client: Stream, target: LoopbackTarget) {
     let (client_in, client_out) = tokio::io::split(client);
     let (proxy_in, proxy_out) = tokio::io::split(proxy);
     // The first to fail ends both; their sockets are closed with them.
-    let _ = tokio::try_join!(
-        forward(client_in, proxy_out, &activity),
-        forward(proxy_in, client_out, &activity)
-    );
+    let _ = tokio::try_join!(forward(client_in, proxy_out, &activity), forward(proxy_in, client_out, &activity));
 }
 
-#[expect(
-    clippy::disallowed_types,
-    reason = "the one IP socket of this crate; the target is a literal of the loopback"
-)]
+#[expect(clippy::disallowed_types, reason = "the one IP socket of this crate; the target is a literal of the loopback")]
 async fn connect(target: LoopbackTarget) -> io::Result<impl AsyncRead + AsyncWrite + Unpin> {
     let socket = match target.0 {
         SocketAddr::V4(_) => tokio::net::TcpSocket::new_v4()?,

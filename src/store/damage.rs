@@ -63,33 +63,13 @@ type Harm = fn(&mut Vec<u8>, &mut Random);
 
 const HARMS: [(&str, Harm, u32); 8] = [
     ("a bit flipped", |bytes, random| flip(bytes, random, 0, u64::MAX), 300),
-    (
-        "a bit of the header flipped",
-        |bytes, random| flip(bytes, random, 0, HEADER_BYTES as u64),
-        300,
-    ),
+    ("a bit of the header flipped", |bytes, random| flip(bytes, random, 0, HEADER_BYTES as u64), 300),
     ("a bit in use flipped", |bytes, random| flip_in_use(bytes, random), 300),
-    (
-        "ten bits flipped",
-        |bytes, random| (0..10).for_each(|_| flip_in_use(bytes, random)),
-        100,
-    ),
-    (
-        "cut off",
-        |bytes, random| bytes.truncate(random.below(bytes.len() as u64) as usize),
-        100,
-    ),
-    (
-        "cut off at a page",
-        |bytes, random| bytes.truncate(random.below(bytes.len() as u64 / 4096) as usize * 4096),
-        100,
-    ),
+    ("ten bits flipped", |bytes, random| (0..10).for_each(|_| flip_in_use(bytes, random)), 100),
+    ("cut off", |bytes, random| bytes.truncate(random.below(bytes.len() as u64) as usize), 100),
+    ("cut off at a page", |bytes, random| bytes.truncate(random.below(bytes.len() as u64 / 4096) as usize * 4096), 100),
     ("a sector zeroed", |bytes, random| sector(bytes, random).fill(0), 200),
-    (
-        "a page come from elsewhere",
-        |bytes, random| page_from_elsewhere(bytes, random),
-        200,
-    ),
+    ("a page come from elsewhere", |bytes, random| page_from_elsewhere(bytes, random), 200),
 ];
 
 fn flip(bytes: &mut [u8], random: &mut Random, from: u64, to: u64) {
@@ -104,11 +84,8 @@ fn flip_in_use(bytes: &mut [u8], random: &mut Random) {
 
 /// A sector that holds anything.
 fn sector<'a>(bytes: &'a mut [u8], random: &mut Random) -> &'a mut [u8] {
-    let used: Vec<_> = bytes
-        .chunks(512)
-        .enumerate()
-        .filter(|(_, sector)| sector.iter().any(|byte| *byte != 0))
-        .collect();
+    let used: Vec<_> =
+        bytes.chunks(512).enumerate().filter(|(_, sector)| sector.iter().any(|byte| *byte != 0)).collect();
     let number = used[random.below(used.len() as u64) as usize].0;
     &mut bytes[number * 512..(number + 1) * 512]
 }
@@ -135,10 +112,7 @@ fn a_damaged_store_is_right_or_refused_and_untouched() {
                     refused += u32::from(open(&bytes, &model, &what) == Outcome::Refused);
                 }
             }
-            assert!(
-                refused > times / 20,
-                "{what}: only {refused} of {times} were refused: is anything checked?"
-            );
+            assert!(refused > times / 20, "{what}: only {refused} of {times} were refused: is anything checked?");
         }
     }
 }

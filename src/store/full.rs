@@ -32,11 +32,7 @@ fn assert_holds(disk: &Arc<Disk>, model: &Model, refused: &Model) {
 
 #[test]
 fn a_full_disk_at_any_moment_is_full_until_there_is_room() {
-    for kind in [
-        ErrorKind::StorageFull,
-        ErrorKind::QuotaExceeded,
-        ErrorKind::FileTooLarge,
-    ] {
+    for kind in [ErrorKind::StorageFull, ErrorKind::QuotaExceeded, ErrorKind::FileTooLarge] {
         let mut refusals = 0;
         for acts in 0..60 {
             let mut workload = Workload::new(acts, 30);
@@ -49,21 +45,12 @@ fn a_full_disk_at_any_moment_is_full_until_there_is_room() {
             if disk.ran_full() {
                 refusals += 1;
                 assert!(matches!(answer, Err(CommitError::Full)), "{acts}: {answer:?}");
-                assert!(matches!(
-                    store.commit(&writes, marks, RETRY_MILLIS - 1),
-                    Err(CommitError::Full)
-                ));
-                assert!(matches!(
-                    store.commit(&writes, marks, RETRY_MILLIS),
-                    Err(CommitError::Full)
-                ));
+                assert!(matches!(store.commit(&writes, marks, RETRY_MILLIS - 1), Err(CommitError::Full)));
+                assert!(matches!(store.commit(&writes, marks, RETRY_MILLIS), Err(CommitError::Full)));
                 assert_holds(&disk, &model, &refused);
                 // Room comes back, and is noticed after the next pause.
                 disk.fill_after(None, kind);
-                assert!(matches!(
-                    store.commit(&writes, marks, 2 * RETRY_MILLIS - 1),
-                    Err(CommitError::Full)
-                ));
+                assert!(matches!(store.commit(&writes, marks, 2 * RETRY_MILLIS - 1), Err(CommitError::Full)));
                 let (writes, marks) = (workload.group(20), workload.marks());
                 store.commit(&writes, marks, 2 * RETRY_MILLIS).unwrap();
                 model.apply(&writes, marks);
@@ -111,16 +98,10 @@ fn any_other_error_of_the_disk_is_fatal() {
     disk.fill_after(Some(2), ErrorKind::Other);
     let (writes, marks) = ((0..60).map(|_| workload.put()).collect::<Vec<_>>(), workload.marks());
     let io = store.commit(&writes, marks, 0);
-    assert!(
-        matches!(io, Err(CommitError::Fatal(FatalError::Io(ErrorKind::Other)))),
-        "{io:?}"
-    );
+    assert!(matches!(io, Err(CommitError::Fatal(FatalError::Io(ErrorKind::Other)))), "{io:?}");
     disk.fill_after(None, ErrorKind::Other);
     let later = store.commit(&writes, marks, 10 * RETRY_MILLIS);
-    assert!(
-        matches!(later, Err(CommitError::Fatal(FatalError::Earlier))),
-        "{later:?}"
-    );
+    assert!(matches!(later, Err(CommitError::Fatal(FatalError::Earlier))), "{later:?}");
     drop(store);
     assert_eq!(load_disk(&disk).unwrap().0, model);
 }
@@ -141,10 +122,7 @@ fn a_store_swapped_for_an_old_copy_while_it_was_full_is_fatal() {
     disk.set_len(old.len() as u64).unwrap();
     disk.write(0, &old).unwrap();
     let answer = store.commit(&writes, marks, RETRY_MILLIS);
-    assert!(
-        matches!(answer, Err(CommitError::Fatal(FatalError::Reopen(_)))),
-        "{answer:?}"
-    );
+    assert!(matches!(answer, Err(CommitError::Fatal(FatalError::Reopen(_)))), "{answer:?}");
     drop(store);
     assert_eq!(disk.bytes(), old);
 }
@@ -207,11 +185,7 @@ fn in_a_group_that_finds_no_room_what_makes_room_gets_through() {
     let group = GroupCommit::start(store, clock, complete).unwrap();
     let marks = workload.marks();
     for token in 0..=20 {
-        let writes = if token == 10 {
-            vec![Write::Delete(node)]
-        } else {
-            vec![workload.put(), workload.put()]
-        };
+        let writes = if token == 10 { vec![Write::Delete(node)] } else { vec![workload.put(), workload.put()] };
         group.submit(writes, Some(marks), token).unwrap();
     }
     drop(shut);

@@ -259,11 +259,7 @@ mod tests {
         drop(shut);
         drop(group);
         let told: Vec<Told> = told.iter().collect();
-        assert!(
-            told.iter()
-                .all(|(_, result)| matches!(result, Err(CommitError::Fatal(_)))),
-            "{told:?}"
-        );
+        assert!(told.iter().all(|(_, result)| matches!(result, Err(CommitError::Fatal(_)))), "{told:?}");
         assert_eq!(told.iter().map(|(tokens, _)| tokens.len()).sum::<usize>(), 100);
     }
 }

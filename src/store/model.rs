@@ -150,10 +150,7 @@ pub(super) fn quiet() {
     ONCE.call_once(|| {
         let others = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
-            if !panic
-                .location()
-                .is_some_and(|location| location.file().contains("redb"))
-            {
+            if !panic.location().is_some_and(|location| location.file().contains("redb")) {
                 others(panic);
             }
         }));

@@ -52,26 +52,14 @@ impl Quarantine {
     /// Over a file with content; redb is shown `header` in place of its first bytes.
     pub(super) fn holding(medium: Medium, header: &[u8; HEADER_BYTES]) -> io::Result<Arc<Self>> {
         let length = medium.len()?;
-        let mut held = Held {
-            acts: Vec::new(),
-            bytes: 0,
-            blocks: BTreeMap::new(),
-            length,
-            visible: length,
-        };
+        let mut held = Held { acts: Vec::new(), bytes: 0, blocks: BTreeMap::new(), length, visible: length };
         held.patch(&medium, 0, header)?;
-        Ok(Arc::new(Self {
-            medium,
-            stance: RwLock::new(Stance::Held(held)),
-        }))
+        Ok(Arc::new(Self { medium, stance: RwLock::new(Stance::Held(held)) }))
     }
 
     /// Over a new, empty file.
     pub(super) fn open(medium: Medium) -> Arc<Self> {
-        Arc::new(Self {
-            medium,
-            stance: RwLock::new(Stance::Released),
-        })
+        Arc::new(Self { medium, stance: RwLock::new(Stance::Released) })
     }
 
     /// Lets everything held back happen, and from here on everything at once.
@@ -116,10 +104,7 @@ impl Quarantine {
 
     /// Whether acts go straight to the medium.
     fn released(&self) -> bool {
-        matches!(
-            &*self.stance.read().unwrap_or_else(PoisonError::into_inner),
-            Stance::Released
-        )
+        matches!(&*self.stance.read().unwrap_or_else(PoisonError::into_inner), Stance::Released)
     }
 
     fn len(&self) -> io::Result<u64> {
@@ -163,10 +148,7 @@ impl Held {
     }
 
     fn patch(&mut self, medium: &Medium, offset: u64, data: &[u8]) -> io::Result<()> {
-        let end = offset
-            .checked_add(data.len() as u64)
-            .filter(|end| *end <= self.length)
-            .ok_or_else(past_the_end)?;
+        let end = offset.checked_add(data.len() as u64).filter(|end| *end <= self.length).ok_or_else(past_the_end)?;
         for number in offset / BLOCK_BYTES as u64..end.div_ceil(BLOCK_BYTES as u64) {
             let start = number * BLOCK_BYTES as u64;
             if !self.blocks.contains_key(&number) {
@@ -185,20 +167,14 @@ impl Held {
     }
 
     fn read(&self, medium: &Medium, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        let end = offset
-            .checked_add(out.len() as u64)
-            .filter(|end| *end <= self.length)
-            .ok_or_else(past_the_end)?;
+        let end = offset.checked_add(out.len() as u64).filter(|end| *end <= self.length).ok_or_else(past_the_end)?;
         let there = self.visible.saturating_sub(offset).min(out.len() as u64) as usize;
         let (real, grown) = out.split_at_mut(there);
         if !real.is_empty() {
             medium.read(offset, real)?;
         }
         grown.fill(0);
-        for (number, block) in self
-            .blocks
-            .range(offset / BLOCK_BYTES as u64..end.div_ceil(BLOCK_BYTES as u64))
-        {
+        for (number, block) in self.blocks.range(offset / BLOCK_BYTES as u64..end.div_ceil(BLOCK_BYTES as u64)) {
             overlap((offset, &mut *out), (number * BLOCK_BYTES as u64, block.as_slice()));
         }
         Ok(())
@@ -207,12 +183,8 @@ impl Held {
 
 /// Copies what two pieces of a file have in common; each comes with its offset.
 fn overlap((to_offset, to): (u64, &mut [u8]), (from_offset, from): (u64, &[u8])) {
-    let to = to
-        .get_mut(from_offset.saturating_sub(to_offset) as usize..)
-        .unwrap_or_default();
-    let from = from
-        .get(to_offset.saturating_sub(from_offset) as usize..)
-        .unwrap_or_default();
+    let to = to.get_mut(from_offset.saturating_sub(to_offset) as usize..).unwrap_or_default();
+    let from = from.get(to_offset.saturating_sub(from_offset) as usize..).unwrap_or_default();
     let length = to.len().min(from.len());
     if let (Some(to), Some(from)) = (to.get_mut(..length), from.get(..length)) {
         to.copy_from_slice(from);
@@ -246,26 +218,14 @@ impl redb::StorageBackend for Shared {
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        if self.0.released() {
-            self.0.medium.set_len(len)
-        } else {
-            self.0.hold(Act::SetLen(len))
-        }
+        if self.0.released() { self.0.medium.set_len(len) } else { self.0.hold(Act::SetLen(len)) }
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        if self.0.released() {
-            self.0.medium.sync_data()
-        } else {
-            self.0.hold(Act::Sync)
-        }
+        if self.0.released() { self.0.medium.sync_data() } else { self.0.hold(Act::Sync) }
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        if self.0.released() {
-            self.0.medium.write(offset, data)
-        } else {
-            self.0.hold(Act::Write(offset, data.into()))
-        }
+        if self.0.released() { self.0.medium.write(offset, data) } else { self.0.hold(Act::Write(offset, data.into())) }
     }
 }

@@ -9,11 +9,7 @@ use anteroom::{
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// A TCP server on loopback that sends back what it gets, then says goodbye.
-#[expect(
-    clippy::disallowed_types,
-    clippy::disallowed_methods,
-    reason = "the other side of the bridge is a TCP port"
-)]
+#[expect(clippy::disallowed_types, clippy::disallowed_methods, reason = "the other side of the bridge is a TCP port")]
 fn echo() -> LoopbackTarget {
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
     socket.bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();

@@ -59,13 +59,7 @@ impl Net {
         let proxy = SocksProxy::start(dir.path(), move |_| Ok(target.clone())).unwrap();
         let mut settings = ClientSettings::new(&proxy.path, GRID);
         settings.deadlines = PATIENT;
-        Self {
-            client: Client::new(settings.clone()).unwrap(),
-            proxy,
-            fake,
-            settings,
-            _dir: dir,
-        }
+        Self { client: Client::new(settings.clone()).unwrap(), proxy, fake, settings, _dir: dir }
     }
 
     /// Another client of the same network.
@@ -116,10 +110,7 @@ pub(crate) fn changed(number: u16, seq: u64, change: impl FnOnce(&mut ContactRec
         issued: ambient::wall(),
         lifetime: Lifetime::from_hours(24).unwrap(),
         nickname: None,
-        services: vec![service(
-            "storage",
-            Address::Onion(OnionAddress::new([7; 32], 1).unwrap()),
-        )],
+        services: vec![service("storage", Address::Onion(OnionAddress::new([7; 32], 1).unwrap()))],
         grants: Vec::new(),
     };
     change(&mut record);
@@ -127,12 +118,7 @@ pub(crate) fn changed(number: u16, seq: u64, change: impl FnOnce(&mut ContactRec
 }
 
 pub(crate) fn service(name: &str, address: Address) -> Service {
-    Service {
-        name: name.parse().unwrap(),
-        version: 1,
-        addresses: vec![address],
-        attributes: Attributes::default(),
-    }
+    Service { name: name.parse().unwrap(), version: 1, addresses: vec![address], attributes: Attributes::default() }
 }
 
 pub(crate) fn blobs(records: &[VerifiedRecord]) -> Vec<Blob<'_>> {

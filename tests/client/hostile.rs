@@ -26,24 +26,13 @@ fn forbidden() -> Vec<(Vec<u8>, Dropped)> {
     // The seq, behind version, grid and node.
     other_claims[65] += 1;
     vec![
-        (
-            changed(1, 1, |r| r.grid = GridId::from_bytes([3; 32])).bytes().to_vec(),
-            count(|d| d.wrong_grid = 1),
-        ),
+        (changed(1, 1, |r| r.grid = GridId::from_bytes([3; 32])).bytes().to_vec(), count(|d| d.wrong_grid = 1)),
         (forged, count(|d| d.signature = 1)),
         (other_claims, count(|d| d.signature = 1)),
+        (changed(1, 1, |r| r.issued = r.issued.minus_hours(24)).bytes().to_vec(), count(|d| d.expired = 1)),
+        (changed(1, 1, |r| r.issued = r.issued.plus_hours(4)).bytes().to_vec(), count(|d| d.issued_in_future = 1)),
         (
-            changed(1, 1, |r| r.issued = r.issued.minus_hours(24)).bytes().to_vec(),
-            count(|d| d.expired = 1),
-        ),
-        (
-            changed(1, 1, |r| r.issued = r.issued.plus_hours(4)).bytes().to_vec(),
-            count(|d| d.issued_in_future = 1),
-        ),
-        (
-            changed(1, 1, |r| r.services = vec![service("storage", clearnet)])
-                .bytes()
-                .to_vec(),
+            changed(1, 1, |r| r.services = vec![service("storage", clearnet)]).bytes().to_vec(),
             count(|d| d.address_kind = 1),
         ),
         (b"no record".to_vec(), count(|d| d.malformed = 1)),
@@ -61,15 +50,9 @@ async fn a_record_that_fails_one_check_is_never_shown() {
                 peer.request().await;
                 let records = vec![Blob(&bytes)];
                 let response = match peer.number {
-                    0 => Response::Shelf {
-                        records,
-                        more_after: None,
-                        bits: 0,
-                    },
+                    0 => Response::Shelf { records, more_after: None, bits: 0 },
                     1 => Response::Page { records, end: true },
-                    _ => Response::Evidence {
-                        pair: Some((Blob(&bytes), Blob(&bytes))),
-                    },
+                    _ => Response::Evidence { pair: Some((Blob(&bytes), Blob(&bytes))) },
                 };
                 peer.answer(&response).await;
             }
@@ -84,21 +67,14 @@ async fn a_record_that_fails_one_check_is_never_shown() {
 
 #[tokio::test]
 async fn clearnet_is_shown_where_the_user_admits_it() {
-    let clearnet = changed(1, 1, |r| {
-        r.services = vec![service("storage", "9.9.9.9:80".parse().unwrap())]
-    });
+    let clearnet = changed(1, 1, |r| r.services = vec![service("storage", "9.9.9.9:80".parse().unwrap())]);
     let sent = clearnet.clone();
     let net = Net::new(move |mut peer| {
         let sent = sent.clone();
         async move {
             peer.request().await;
             let records = vec![Blob(sent.bytes())];
-            peer.answer(&Response::Shelf {
-                records,
-                more_after: None,
-                bits: 0,
-            })
-            .await;
+            peer.answer(&Response::Shelf { records, more_after: None, bits: 0 }).await;
         }
     });
     let client = net.client_with(|settings| settings.addresses.clearnet = true);
@@ -111,12 +87,7 @@ async fn a_node_of_another_shelf_was_not_asked_for() {
         while peer.request().await.is_some() {
             let others: Vec<_> = (2..40).map(|number| record(number, 1)).collect();
             let records = others.iter().map(|record| Blob(record.bytes())).collect();
-            peer.answer(&Response::Shelf {
-                records,
-                more_after: None,
-                bits: 16,
-            })
-            .await;
+            peer.answer(&Response::Shelf { records, more_after: None, bits: 16 }).await;
         }
     });
     net.client.lookup(&introducer(), node(1)).await.unwrap();
@@ -162,15 +133,9 @@ async fn each_breach_of_the_protocol_has_its_error() {
     assert!(matches!(error_of(padded).await, ClientError::Frame(_)));
     // Refused by its length: nothing of it was sent.
     for length in [0, 1, 1023, 1025, 65_537, 262_144, u32::MAX] {
-        assert!(matches!(
-            error_of(length.to_be_bytes().to_vec()).await,
-            ClientError::Frame(_)
-        ));
+        assert!(matches!(error_of(length.to_be_bytes().to_vec()).await, ClientError::Frame(_)));
     }
-    assert!(matches!(
-        error_of(b"HTTP/1.1 400 Bad Request\r\n".to_vec()).await,
-        ClientError::Frame(_)
-    ));
+    assert!(matches!(error_of(b"HTTP/1.1 400 Bad Request\r\n".to_vec()).await, ClientError::Frame(_)));
     // Busy for ever, it says.
     let busy = error_of(frame(&[1, 1, 0xff, 0xff, 0xff, 0xff, 0xf])).await;
     assert_eq!(busy.to_string(), "the introducer is busy: ask again in 3600 seconds");
@@ -180,10 +145,7 @@ async fn each_breach_of_the_protocol_has_its_error() {
 async fn silence_ends_at_the_deadline() {
     assert!(matches!(error_of(Vec::new()).await, ClientError::Deadline));
     // A header, and half of what it promises.
-    assert!(matches!(
-        error_of(frame(&[1, 3])[..500].to_vec()).await,
-        ClientError::Deadline
-    ));
+    assert!(matches!(error_of(frame(&[1, 3])[..500].to_vec()).await, ClientError::Deadline));
 }
 
 #[tokio::test]

@@ -18,11 +18,7 @@ async fn polite(mut peer: Peer) {
     while let Some(request) = peer.request().await {
         let records = Vec::new();
         let response = match request {
-            Request::Lookup { .. } => Response::Shelf {
-                records,
-                more_after: None,
-                bits: 0,
-            },
+            Request::Lookup { .. } => Response::Shelf { records, more_after: None, bits: 0 },
             Request::Publish { .. } => Response::Accepted,
             Request::List { .. } | Request::Watch { .. } => Response::Page { records, end: true },
             Request::Evidence { .. } => Response::Evidence { pair: None },
@@ -39,13 +35,7 @@ async fn everything(client: &Client, introducer: &Introducer) {
     client.evidence(introducer, node(1)).await.unwrap();
     client.about(introducer).await.unwrap_err();
     client.list(introducer, None, None).await.unwrap().next().await.unwrap();
-    client
-        .watch(introducer, None, None)
-        .await
-        .unwrap()
-        .next()
-        .await
-        .unwrap();
+    client.watch(introducer, None, None).await.unwrap().next().await.unwrap();
 }
 
 #[tokio::test]
@@ -95,9 +85,7 @@ async fn lookups_at_once_do_not_wait_for_each_other() {
 
 #[tokio::test]
 async fn each_answer_of_a_proxy_has_its_message() {
-    let codes = [
-        0xf0, 0xf1, 0xf2, 0xf3, 0xf4, 0xf5, 0xf6, 0xf7, 0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x07, 0x42,
-    ];
+    let codes = [0xf0, 0xf1, 0xf2, 0xf3, 0xf4, 0xf5, 0xf6, 0xf7, 0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x07, 0x42];
     let mut messages = BTreeSet::new();
     for code in codes {
         let dir = tempfile::tempdir().unwrap();
@@ -111,11 +99,7 @@ async fn each_answer_of_a_proxy_has_its_message() {
         messages.insert(error.to_string());
     }
     assert_eq!(messages.len(), codes.len());
-    assert!(
-        messages
-            .iter()
-            .any(|message| message.contains("ask its operator for one"))
-    );
+    assert!(messages.iter().any(|message| message.contains("ask its operator for one")));
 }
 
 #[tokio::test]

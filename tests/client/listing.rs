@@ -36,16 +36,10 @@ async fn credit_comes_before_it_runs_out() {
             credit -= 1;
             let records = [record(2 * page, 1), record(2 * page + 1, 1)];
             let records = blobs(&records);
-            peer.answer(&Response::Page {
-                records,
-                end: page == PAGES - 1,
-            })
-            .await;
+            peer.answer(&Response::Page { records, end: page == PAGES - 1 }).await;
         }
     });
-    let records = all(net.client.list(&introducer(), None, None).await.unwrap())
-        .await
-        .unwrap();
+    let records = all(net.client.list(&introducer(), None, None).await.unwrap()).await.unwrap();
     let expected: Vec<_> = (0..2 * PAGES).map(|number| record(number, 1)).collect();
     assert_eq!(records, expected);
 }
@@ -97,16 +91,12 @@ async fn only_the_service_that_was_asked_for_is_listed() {
         }
     });
     let storage = || Some("storage".parse().unwrap());
-    let records = all(net.client.list(&introducer(), storage(), None).await.unwrap())
-        .await
-        .unwrap();
+    let records = all(net.client.list(&introducer(), storage(), None).await.unwrap()).await.unwrap();
     assert_eq!(records, listed[..1]);
     assert_eq!(net.client.dropped().not_asked, 2);
     // Who resumes is told what ceased, which does not name the service any more.
     let since = Some(ambient::wall());
-    let records = all(net.client.list(&introducer(), storage(), since).await.unwrap())
-        .await
-        .unwrap();
+    let records = all(net.client.list(&introducer(), storage(), since).await.unwrap()).await.unwrap();
     assert_eq!(records, listed);
     let hours = ambient::wall().hours();
     assert!(net.fake.requests_of(1)[0].contains(&format!("service: Some(\"storage\"), since_hours: Some({hours})")));

@@ -56,10 +56,7 @@ fn bits_sent(net: &Net) -> Vec<String> {
 #[tokio::test]
 async fn a_small_grid_is_asked_for_everything() {
     let net = grid_of((0..5).map(|n| record(n, 1)).collect(), 50, 0);
-    assert_eq!(
-        net.client.lookup(&introducer(), node(3)).await.unwrap(),
-        Some(record(3, 1))
-    );
+    assert_eq!(net.client.lookup(&introducer(), node(3)).await.unwrap(), Some(record(3, 1)));
     assert_eq!(net.client.lookup(&introducer(), node(99)).await.unwrap(), None);
     assert_eq!(bits_sent(&net), ["0", "0"]);
     // Neighbours are not worth a count, and the second question found the stream open.
@@ -134,10 +131,7 @@ async fn an_exact_lookup_is_only_for_who_allows_it() {
 #[tokio::test]
 async fn a_shelf_that_goes_on_is_read_to_its_end() {
     let net = grid_of((0..30).map(|n| record(n, 1)).collect(), 10, 0);
-    assert_eq!(
-        net.client.lookup(&introducer(), node(29)).await.unwrap(),
-        Some(record(29, 1))
-    );
+    assert_eq!(net.client.lookup(&introducer(), node(29)).await.unwrap(), Some(record(29, 1)));
     assert_eq!(bits_sent(&net), ["0", "0+", "0+"]);
 }
 
@@ -156,12 +150,7 @@ async fn a_shelf_goes_on_upwards_and_within_its_prefix() {
             let more_after = Some([0; 32]);
             let records = Vec::new();
             let bits = 0;
-            peer.answer(&Response::Shelf {
-                records,
-                more_after,
-                bits,
-            })
-            .await;
+            peer.answer(&Response::Shelf { records, more_after, bits }).await;
         }
     });
     let answer = net.client.lookup(&introducer(), node(1)).await;
@@ -182,12 +171,7 @@ async fn a_stream_that_was_closed_meanwhile_is_opened_again() {
         peer.request().await;
         let records = Vec::new();
         let more_after = None;
-        peer.answer(&Response::Shelf {
-            records,
-            more_after,
-            bits: 0,
-        })
-        .await;
+        peer.answer(&Response::Shelf { records, more_after, bits: 0 }).await;
     });
     for _ in 0..3 {
         assert_eq!(net.client.lookup(&introducer(), node(1)).await.unwrap(), None);

@@ -45,11 +45,7 @@ async fn about_tells_the_rules_of_the_own_grid_alone() {
     let ours = about(*GRID.as_bytes(), LookupMode::Prefix { bits: 3 });
     let net = Net::new(move |mut peer| async move {
         while peer.request().await.is_some() {
-            let rules = if peer.number == 0 {
-                ours
-            } else {
-                about([1; 32], LookupMode::Exact)
-            };
+            let rules = if peer.number == 0 { ours } else { about([1; 32], LookupMode::Exact) };
             peer.answer(&Response::About(rules)).await;
         }
     });
@@ -69,9 +65,7 @@ async fn a_publish_tells_what_became_of_it() {
             for response in [
                 Response::Accepted,
                 Response::Busy { retry_after_seconds: 7 },
-                Response::Busy {
-                    retry_after_seconds: u32::MAX,
-                },
+                Response::Busy { retry_after_seconds: u32::MAX },
                 refused(RefusalCode::Stale, Some(Blob(answers[0].bytes()))),
                 refused(RefusalCode::Stale, Some(Blob(answers[1].bytes()))),
                 refused(RefusalCode::Full, None),
@@ -85,9 +79,7 @@ async fn a_publish_tells_what_became_of_it() {
     for _ in 0..6 {
         became.push(net.client.publish(&introducer(), &mine).await.unwrap());
     }
-    let busy = |seconds| Published::Busy {
-        retry_after: Duration::from_secs(seconds),
-    };
+    let busy = |seconds| Published::Busy { retry_after: Duration::from_secs(seconds) };
     let refused = |code, current| Published::Refused { code, current };
     assert_eq!(became[..3], [Published::Accepted, busy(7), busy(3600)]);
     assert_eq!(became[3], refused(RefusalCode::Stale, Some(older)));

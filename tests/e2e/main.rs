@@ -1,5 +1,6 @@
 //! End to end over AF_UNIX: a real introducer process, raw frames, hostile peers.
 
 mod exchange;
+mod hostile;
 #[path = "../support/mod.rs"]
 mod support;

@@ -59,11 +59,7 @@ impl FakeIntroducer {
                 number += 1;
             }
         };
-        Ok(Self {
-            path,
-            log,
-            task: tokio::spawn(serving).abort_handle(),
-        })
+        Ok(Self { path, log, task: tokio::spawn(serving).abort_handle() })
     }
 
     /// The requests of stream `number`.

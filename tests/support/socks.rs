@@ -54,11 +54,7 @@ impl SocksProxy {
         let listener = Listener::bind(&path, 0o600).map_err(io::Error::other)?;
         let log = Arc::new(Mutex::new(Vec::new()));
         let serving = serve(listener, Arc::new(route), Arc::clone(&log));
-        Ok(Self {
-            path,
-            log,
-            task: tokio::spawn(serving).abort_handle(),
-        })
+        Ok(Self { path, log, task: tokio::spawn(serving).abort_handle() })
     }
 }
 
@@ -99,13 +95,7 @@ async fn connect(
         let next = u32::try_from(circuits.len()).unwrap_or(u32::MAX) + 1;
         *circuits.entry((username.clone(), password.clone())).or_insert(next)
     };
-    let dial = Dial {
-        username,
-        password,
-        host,
-        port,
-        circuit,
-    };
+    let dial = Dial { username, password, host, port, circuit };
     let target = route(&dial.host);
     log.lock().unwrap_or_else(PoisonError::into_inner).push(dial);
     let refusal = |code: u8| [5, code, 0, 1, 0, 0, 0, 0, 0, 0];

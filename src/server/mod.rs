@@ -65,7 +65,10 @@ pub fn run(
     reload: impl Fn() -> Result<IntroducerConfig, ConfigError> + 'static,
 ) -> Result<(), ServeError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
-    LocalSet::new().block_on(&runtime, serve(config, reload))
+    let ended = LocalSet::new().block_on(&runtime, serve(config, reload));
+    // A store that is still being checked is not waited for: up to the end of the check nothing is written to it.
+    runtime.shutdown_background();
+    ended
 }
 
 async fn serve(

@@ -7,3 +7,4 @@ mod hostile;
 mod no_ip;
 #[path = "../support/mod.rs"]
 mod support;
+mod trace;

@@ -9,6 +9,7 @@ mod clock;
 mod entry;
 mod feed;
 mod quota;
+mod shelf;
 
 use alloc::{
     collections::{BTreeMap, BTreeSet},
@@ -23,11 +24,10 @@ pub use feed::{Cursor, Filter, Gap, Page, RECORDS_SCANNED_PER_PAGE_MAX};
 use feed::{Feeds, Position};
 use quota::Quota;
 pub use quota::{Bucket, Rate};
+pub use shelf::{RECORDS_PER_SHELF_MIN, Shelf};
 
 use crate::record::{ContactRecord, HashedNodeId, NodeId, ServiceName, SignedRecord, Timestamp, VerifiedRecord};
 
-/// Anonymity set of a lookup: the announced prefix fits so many records on average.
-pub const RECORDS_PER_SHELF_MIN: u32 = 16;
 /// Entries forgotten in one step, so that a step stays short.
 pub const EXPIRIES_PER_STEP_MAX: usize = 1024;
 
@@ -241,39 +241,6 @@ impl Directory {
         self.by_floor.first().map(|(floor_until, _)| floor_until.plus_hours(CLOCK_SKEW_HOURS_MAX))
     }
 
-    /// All shown records whose hashed node id starts with the first `bits` of `prefix`, up to `bytes_max`, in the order of
-    /// their hashes, after `after`.
-    pub fn lookup(
-        &self,
-        now: Timestamp,
-        prefix: HashedNodeId,
-        bits: u16,
-        after: Option<HashedNodeId>,
-        bytes_max: usize,
-    ) -> Shelf<'_> {
-        let (first, last) = (prefix.with_tail(bits, false), prefix.with_tail(bits, true));
-        let start = match after {
-            Some(after) if after >= first => core::ops::Bound::Excluded(after.min(last)),
-            _ => core::ops::Bound::Included(first),
-        };
-        let mut shelf = Shelf { records: Vec::new(), more_after: None };
-        let (mut bytes_left, mut passed) = (bytes_max, None);
-        for (scanned, (hashed, slot)) in self.by_hash.range((start, core::ops::Bound::Included(last))).enumerate() {
-            let Some(entry) = self.slots.entry(*slot) else { continue };
-            if entry.shown(now, self.policy.addresses) {
-                let size = entry.record.len() + feed::BYTES_PER_RECORD_OVERHEAD;
-                if size > bytes_left || scanned >= RECORDS_SCANNED_PER_PAGE_MAX {
-                    shelf.more_after = passed;
-                    break;
-                }
-                bytes_left -= size;
-                shelf.records.push(&entry.record);
-            }
-            passed = Some(*hashed);
-        }
-        shelf
-    }
-
     /// What is shown and matches `filter`, from `cursor` on, up to `bytes_max`. What is hidden while a reader passes it, it
     /// sees when it starts again (a clock that went ahead and came back).
     ///
@@ -304,11 +271,6 @@ impl Directory {
     /// The proof against a key, if there is one.
     pub fn evidence(&self, node: &NodeId) -> Option<&[Arc<[u8]>; 2]> {
         self.evidence.get(node)
-    }
-
-    /// Length of the prefix that a lookup should send: the longest that keeps [`RECORDS_PER_SHELF_MIN`] records together.
-    pub fn lookup_bits(&self) -> u16 {
-        (self.listed() / RECORDS_PER_SHELF_MIN).checked_ilog2().map_or(0, |bits| bits as u16)
     }
 
     /// Longest lifetime, in hours, that a key new to this introducer may ask for now.
@@ -417,13 +379,4 @@ impl Directory {
 struct Removed {
     services: Vec<ServiceName>,
     removal: bool,
-}
-
-/// One page of a lookup.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Shelf<'a> {
-    /// Signed records.
-    pub records: Vec<&'a [u8]>,
-    /// Where to go on, if there is more.
-    pub more_after: Option<HashedNodeId>,
 }

@@ -61,6 +61,9 @@ pub enum KeyFileError {
     /// Not a number.
     #[error("{} is not a counter: it must hold one number", .0.display())]
     Counter(PathBuf),
+    /// A new node that went on from the numbers of an old one would be known as its successor.
+    #[error("{} is the counter of another key", .0.display())]
+    CounterOfAnother(PathBuf),
     /// After 2⁶⁴ records.
     #[error("the counter {} is at its end", .0.display())]
     CounterExhausted(PathBuf),
@@ -93,6 +96,10 @@ impl KeyFileError {
             Self::Counter(path) => {
                 format!("remove {}: the introducers know the last number and it goes on from there", path.display())
             }
+            Self::CounterOfAnother(_) => {
+                "choose another name, or move it away: a new node that went on from it would be linked to the old one"
+                    .into()
+            }
             Self::CounterExhausted(_) => "this key can't publish any more: make a new one".into(),
             Self::Io { .. } => "check the directory, its permissions and the free space".into(),
         }
@@ -104,6 +111,10 @@ impl KeyFileError {
 /// # Errors
 /// See [`KeyFileError`]; an existing file is never touched.
 pub fn create_node(path: &Path, secret: &NodeSecret) -> Result<(), KeyFileError> {
+    let counter = with_suffix(path, ".seq");
+    if fs::symlink_metadata(&counter).is_ok() && fs::symlink_metadata(path).is_err() {
+        return Err(KeyFileError::CounterOfAnother(counter));
+    }
     let header = format!("# anteroom node key: keep it secret, keep a copy\n# {}\n", secret.id());
     create(path, &header, &secret.to_text())
 }

@@ -52,15 +52,15 @@
 //! # Invariants, and what holds each
 //!
 //! 1. A change is durable before its acknowledgement leaves; a full disk turns publishing into `Busy` while reading goes
-//!    on; any other store error ends the process: `store` crash tests, `tests/e2e/durability.rs`.
-//! 2. A restart verifies everything again: `server::restart`, `tests/e2e/durability.rs`.
+//!    on; any other store error ends the process: `store` crash tests, `tests/e2e/durability`.
+//! 2. A restart verifies everything again: `server::restart`, `tests/e2e/durability`.
 //! 3. The seq floor of a key outlives its record until the latest expiry ever seen for it: `tests/simulation`,
 //!    `tests/e2e/clock.rs`.
-//! 4. Every collection, queue, loop and wait has a named limit: `tests/e2e/hostile.rs`.
+//! 4. Every collection, queue, loop and wait has a named limit: `tests/e2e/hostile`.
 //! 5. No name is ever resolved; IP sockets exist in `src/carrier/` alone: `.clippy.toml`, `tests/architecture.rs`,
 //!    `tests/e2e/no_ip.rs`.
 //! 6. Nothing at level info or above holds an address, a key, a nickname or a circuit id; there is no line per request:
-//!    `tests/e2e/hostile.rs`.
+//!    `tests/e2e/hostile`.
 //! 7. The pure modules give the same answer for the same inputs: `tests/simulation`, `tests/architecture.rs`.
 #![cfg_attr(not(feature = "cli"), no_std)]
 #![deny(

@@ -2,6 +2,18 @@
 #![cfg(all(feature = "server", feature = "client", feature = "carrier-loopback"))]
 
 #[cfg(test)]
+#[path = "cli/bridge.rs"]
+mod bridge;
+#[cfg(test)]
+#[path = "cli/closed.rs"]
+mod closed;
+#[cfg(test)]
+#[path = "cli/faults.rs"]
+mod faults;
+#[cfg(test)]
+#[path = "cli/generated.rs"]
+mod generated;
+#[cfg(test)]
 #[path = "cli/keeping.rs"]
 mod keeping;
 #[path = "cli/network.rs"]
@@ -14,6 +26,9 @@ mod offline;
 mod online;
 #[path = "cli/program.rs"]
 mod program;
+#[cfg(test)]
+#[path = "cli/sockets.rs"]
+mod sockets;
 #[path = "support/socks.rs"]
 mod socks;
 

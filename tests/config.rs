@@ -2,11 +2,15 @@
 #![cfg(all(feature = "server", feature = "client"))]
 #![expect(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test that fails panics")]
 
+#[cfg(test)]
+#[path = "config/problems.rs"]
+mod problems;
+
 use std::path::Path;
 
 use anteroom::{
     config::{
-        ConfigError, GRID_PLACEHOLDER, INTRODUCER_TEMPLATE, IntroducerConfig, KeyProblem, LIFETIME_HOURS_DEFAULT,
+        self, ConfigError, GRID_PLACEHOLDER, INTRODUCER_TEMPLATE, IntroducerConfig, KeyProblem, LIFETIME_HOURS_DEFAULT,
         LookupRule, NODE_TEMPLATE, NodeConfig, SOCKS_DEFAULT, WatchRule,
     },
     record::{AddressKinds, GridSecret},
@@ -111,15 +115,38 @@ fn the_defaults_in_the_introducer_template_are_the_defaults() {
 }
 
 #[test]
+fn the_defaults_are_the_named_constants() {
+    let config = introducer(&uncommented(INTRODUCER_TEMPLATE)).unwrap();
+    let (policy, limits) = (&config.policy, &config.limits);
+    assert_eq!(policy.records_max, config::RECORDS_MAX_DEFAULT);
+    assert_eq!(policy.new_keys_per_hour_max, config::NEW_KEYS_PER_HOUR_MAX_DEFAULT);
+    assert_eq!(policy.updates_per_key_per_hour_max, config::UPDATES_PER_KEY_PER_HOUR_MAX_DEFAULT);
+    assert_eq!(policy.verifications_per_second_max, config::VERIFICATIONS_PER_SECOND_MAX_DEFAULT);
+    assert_eq!(policy.evidence_max, config::EVIDENCE_MAX_DEFAULT);
+    assert_eq!(limits.store_bytes_max, config::STORE_BYTES_MAX_DEFAULT);
+    assert_eq!(limits.streams_max, config::STREAMS_MAX_DEFAULT);
+    assert_eq!(limits.streams_per_circuit_max, config::STREAMS_PER_CIRCUIT_MAX_DEFAULT);
+    assert_eq!(limits.circuits_max, config::CIRCUITS_MAX_DEFAULT);
+    assert_eq!(limits.watchers_max, config::WATCHERS_MAX_DEFAULT);
+    assert_eq!(limits.bandwidth_kib_per_second_max, config::BANDWIDTH_KIB_PER_SECOND_MAX_DEFAULT);
+    let per_circuit = limits.bandwidth_per_circuit_kib_per_second_max;
+    assert_eq!(per_circuit, config::BANDWIDTH_PER_CIRCUIT_KIB_PER_SECOND_MAX_DEFAULT);
+    assert_eq!(config.watch, WatchRule::Tick { seconds: config::TICK_SECONDS_DEFAULT });
+    let head = format!("version = 1\ngrid = \"{}\"\n", grid());
+    let bare = introducer(&format!("{head}socket = \"introducer.sock\"\nstate = \"state\"\n")).unwrap();
+    assert_eq!(bare, IntroducerConfig { carrier_uids: bare.carrier_uids.clone(), ..config });
+}
+
+#[test]
 fn the_defaults_in_the_node_template_are_the_defaults() {
     let plain = node(&NODE_TEMPLATE.replace(GRID_PLACEHOLDER, &grid())).unwrap();
-    let full = node(&uncommented(NODE_TEMPLATE).replace("introducers = [\n]\n", "")).unwrap();
+    let full = node(&uncommented(NODE_TEMPLATE)).unwrap();
     assert_eq!((&plain.socks, plain.lifetime, plain.addresses), (&full.socks, full.lifetime, full.addresses));
     assert_eq!(plain.socks, Path::new(SOCKS_DEFAULT));
     assert_eq!(plain.lifetime.hours(), LIFETIME_HOURS_DEFAULT);
     assert_eq!(plain.addresses, AddressKinds::default());
     assert!(plain.key.is_none() && plain.services.is_empty() && plain.introducers.is_empty());
-    assert_eq!((full.services.len(), full.introducers.len()), (1, 1));
+    assert_eq!((full.services.len(), full.introducers.len()), (1, 0));
     assert_eq!(full.key.as_deref(), Some(Path::new("etc/node.key")));
 }
 

@@ -139,3 +139,71 @@ fn a_counter_that_is_none_stops_everything() {
     let mut counter = SeqCounter::open(&path).unwrap();
     assert!(matches!(counter.advance_beyond(0), Err(KeyFileError::CounterExhausted(_))));
 }
+
+#[test]
+fn a_number_that_can_not_be_written_is_not_used() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("node.key");
+    keys::create_node(&path, &secret()).unwrap();
+    let mut counter = SeqCounter::open(&path).unwrap();
+    assert_eq!(counter.advance_beyond(0).unwrap(), 1);
+    // In the way of the new counter, also for a test that runs as root.
+    let obstacle = dir.path().join("node.key.seq.new");
+    fs::create_dir(&obstacle).unwrap();
+    assert!(matches!(counter.advance_beyond(0), Err(KeyFileError::Io { .. })));
+    assert_eq!((counter.last(), keys::last_seq(&path).unwrap()), (1, 1));
+    fs::remove_dir(&obstacle).unwrap();
+    // Half a counter, as a crash leaves it.
+    fs::write(&obstacle, "9").unwrap();
+    assert_eq!(counter.advance_beyond(0).unwrap(), 2);
+    assert!(!obstacle.exists());
+}
+
+#[test]
+fn a_damaged_counter_says_what_to_remove() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("node.key");
+    keys::create_node(&path, &secret()).unwrap();
+    let counter = dir.path().join("node.key.seq");
+    fs::write(&counter, "damaged").unwrap();
+    let hint = SeqCounter::open(&path).err().unwrap().hint();
+    assert!(hint.contains(&format!("remove {}", counter.display())), "{hint}");
+}
+
+#[test]
+fn a_new_key_does_not_go_on_from_an_old_ones_counter() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("node.key");
+    keys::create_node(&path, &secret()).unwrap();
+    SeqCounter::open(&path).unwrap().advance_beyond(4).unwrap();
+    fs::rename(&path, dir.path().join("old.key")).unwrap();
+    let error = keys::create_node(&path, &secret()).err().unwrap();
+    assert!(matches!(error, KeyFileError::CounterOfAnother(_)) && error.hint().contains("move it away"), "{error}");
+    assert!(!path.exists());
+    fs::remove_file(dir.path().join("node.key.seq")).unwrap();
+    keys::create_node(&path, &secret()).unwrap();
+    assert_eq!(keys::last_seq(&path).unwrap(), 0);
+}
+
+#[test]
+fn a_second_name_of_a_key_is_no_second_key() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("node.key");
+    keys::create_node(&path, &secret()).unwrap();
+    let (soft, hard) = (dir.path().join("soft.key"), dir.path().join("hard.key"));
+    std::os::unix::fs::symlink(&path, &soft).unwrap();
+    fs::hard_link(&path, &hard).unwrap();
+    let counter = SeqCounter::open(&path).unwrap();
+    for name in [&soft, &hard] {
+        assert!(matches!(SeqCounter::open(name), Err(KeyFileError::InUse(_))));
+        keys::load_node(name).map(drop).unwrap();
+    }
+    drop(counter);
+    mode(&path, 0o644);
+    assert!(matches!(keys::load_node(&soft), Err(KeyFileError::TooOpen { .. })), "judged by what it leads to");
+    // Nor is anything written through a link that leads nowhere yet.
+    let dangling = dir.path().join("dangling.key");
+    std::os::unix::fs::symlink(dir.path().join("nowhere.key"), &dangling).unwrap();
+    assert!(matches!(keys::create_node(&dangling, &secret()), Err(KeyFileError::Exists(_))));
+    assert!(!dir.path().join("nowhere.key").exists());
+}

@@ -24,7 +24,7 @@ const POLL: Duration = Duration::from_millis(10);
 const RESTART_SHARE_MAX: f64 = 1.25;
 
 pub fn measure(scale: Scale, machine: &Machine, report: &mut Report) {
-    let empty_kib = Introducer::with_config(LIMITS).resident_kib();
+    let empty_kib = Introducer::with_config(LIMITS).memory().resident_kib;
     let mut introducer = Introducer::prepared(LIMITS);
     let start = Instant::now();
     fill(&introducer.directory.path().join("state"), scale.stored, FRESH);
@@ -43,7 +43,7 @@ pub fn measure(scale: Scale, machine: &Machine, report: &mut Report) {
     report.add(row("large", "Busy answers meanwhile", restart.busy as f64, ""));
     report.add(row("large", "… the slowest of them", restart.slowest.as_secs_f64() * 1e3, "ms"));
 
-    let grown = (introducer.resident_kib() - empty_kib) as f64 * 1024.0 / scale.stored as f64;
+    let grown = (introducer.memory().resident_kib - empty_kib) as f64 * 1024.0 / scale.stored as f64;
     let memory = row("large", format!("memory for each of {} restored", scale.stored), grown, "B");
     report.add(memory.against("the record's bytes", RECORD_BYTES as f64).goal(Goal::AtMost(BYTES_PER_RECORD_MAX)));
 

@@ -37,7 +37,7 @@ impl Filled {
 
 pub fn measure(scale: Scale, machine: &Machine, report: &mut Report) -> Filled {
     let mut filled = Filled { introducer: Introducer::with_config(LIMITS), records: 0 };
-    let empty_kib = filled.introducer.resident_kib();
+    let empty_kib = filled.introducer.memory().resident_kib;
     let per_round = scale.published / IN_FLIGHT.len() / ROUNDS;
     for in_flight in IN_FLIGHT {
         let rounds: Vec<Round> = (0..ROUNDS).map(|_| publish(&mut filled, in_flight, per_round)).collect();
@@ -52,7 +52,7 @@ pub fn measure(scale: Scale, machine: &Machine, report: &mut Report) -> Filled {
         let latency = row("publish", title("latency, median"), of(&rounds, Round::latency_micros), "us");
         report.add(latency.against("append + fdatasync", flush_micros()));
     }
-    let grown = (filled.introducer.resident_kib() - empty_kib) as f64 * 1024.0 / filled.records as f64;
+    let grown = (filled.introducer.memory().resident_kib - empty_kib) as f64 * 1024.0 / filled.records as f64;
     let memory = row("publish", format!("memory for each of {} published", filled.records), grown, "B");
     report.add(memory.against("the record's bytes", RECORD_BYTES as f64).goal(Goal::AtMost(BYTES_PER_RECORD_MAX)));
     filled

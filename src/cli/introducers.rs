@@ -20,13 +20,13 @@ pub(super) struct Whom {
     /// A node's or reader's configuration: grid, introducers, SOCKS socket
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Address of an introducer, `….onion:80`; again for more, asked in this order
+    /// Address of an introducer, `….onion:80`, in place of the configuration's; again for more, asked in this order
     #[arg(long, value_name = "ADDRESS")]
     introducer: Vec<Introducer>,
-    /// Id of the grid
+    /// Id of the grid, in place of the configuration's
     #[arg(long, value_name = "ID")]
     grid: Option<GridId>,
-    /// AF_UNIX socket of tor's SOCKS port
+    /// AF_UNIX socket of tor's SOCKS port, in place of the configuration's
     #[arg(long, value_name = "PATH")]
     socks: Option<PathBuf>,
 }
@@ -65,10 +65,20 @@ impl Asked {
         &self,
         ask: impl AsyncFn(&Client, &Introducer) -> Result<T, ClientError>,
     ) -> Result<T, Failure> {
-        let mut last = None;
+        let found = self.find(async |client, introducer| ask(client, introducer).await.map(Some)).await?;
+        found.ok_or_else(|| Failure::new(Exit::Usage, "no introducer is configured"))
+    }
+
+    /// The first answer that is something, asking one after the other; `None` when who answered had nothing.
+    pub(super) async fn find<T>(
+        &self,
+        ask: impl AsyncFn(&Client, &Introducer) -> Result<Option<T>, ClientError>,
+    ) -> Result<Option<T>, Failure> {
+        let (mut last, mut answered) = (None, false);
         for introducer in &self.introducers {
             match ask(&self.client, introducer).await {
-                Ok(answer) => return Ok(answer),
+                Ok(Some(answer)) => return Ok(Some(answer)),
+                Ok(None) => answered = true,
                 Err(error) => {
                     if self.introducers.len() > 1 {
                         output::say(format_args!("{introducer}: {error}"));
@@ -77,7 +87,10 @@ impl Asked {
                 }
             }
         }
-        Err(last.map_or_else(|| Failure::new(Exit::Usage, "no introducer is configured"), Failure::from))
+        match last {
+            Some(error) if !answered => Err(error.into()),
+            _ => Ok(None),
+        }
     }
 
     /// Says what was received and not shown, if anything was.

@@ -30,17 +30,22 @@ impl List {
         let since = self.since_hours.map(Timestamp::from_hours);
         let asked = self.whom.resolve(false)?;
         let count = block_on(async {
-            let mut listing = asked
-                .first(async |client, introducer| client.list(introducer, self.service.clone(), since).await)
+            // An introducer that takes the stream may still be too busy to answer: its first page decides.
+            let (mut listing, mut next) = asked
+                .first(async |client, introducer| {
+                    let mut listing = client.list(introducer, self.service.clone(), since).await?;
+                    let next = listing.next().await?;
+                    Ok((listing, next))
+                })
                 .await?;
             let mut count = 0_u64;
-            while let Some(record) = listing.next().await? {
+            while let Some(record) = next {
                 // Who starts from nothing has nothing to be told of what is gone.
-                if record.claims().is_withdrawal() && since.is_none() {
-                    continue;
+                if since.is_some() || !record.claims().is_withdrawal() {
+                    output::record(&record, self.json)?;
+                    count += 1;
                 }
-                output::record(&record, self.json)?;
-                count += 1;
+                next = listing.next().await?;
             }
             Ok(count)
         })?;

@@ -31,9 +31,9 @@ impl Lookup {
     pub(super) fn run(self) -> Result<(), Failure> {
         let asked = self.whom.resolve(self.exact)?;
         let (record, evidence) = block_on(async {
-            let record = asked.first(async |client, introducer| client.lookup(introducer, self.node).await).await?;
+            let record = asked.find(async |client, introducer| client.lookup(introducer, self.node).await).await?;
             let evidence = match self.evidence {
-                true => asked.first(async |client, introducer| client.evidence(introducer, self.node).await).await?,
+                true => asked.find(async |client, introducer| client.evidence(introducer, self.node).await).await?,
                 false => None,
             };
             Ok((record, evidence))
@@ -57,8 +57,8 @@ impl Lookup {
         asked.tell_dropped();
         match record {
             Some(_) => Ok(()),
-            None => Err(Failure::new(Exit::NotFound, "the introducer lists no such node")
-                .hint("it may have expired or withdrawn, or is listed at another introducer of the grid")),
+            None => Err(Failure::new(Exit::NotFound, "no introducer that answered lists this node")
+                .hint("its record may have expired, or it is listed at another introducer of the grid")),
         }
     }
 }

@@ -134,7 +134,7 @@ fn with_exit_codes(command: clap::Command) -> clap::Command {
 fn run(arguments: Arguments) -> Result<(), Failure> {
     let verbose = arguments.verbose;
     #[cfg(feature = "server")]
-    let verbose = verbose + u8::from(matches!(arguments.command, Command::Serve(_)));
+    let verbose = verbose.saturating_add(u8::from(matches!(arguments.command, Command::Serve(_))));
     crate::redact::logging(verbose);
     match arguments.command {
         #[cfg(any(feature = "client", feature = "server"))]

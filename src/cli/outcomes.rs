@@ -36,7 +36,7 @@ impl Outcomes {
         self.each.iter().filter(|(_, outcome)| outcome.is_err()).map(|(introducer, _)| *introducer).collect()
     }
 
-    /// Tells a person, or a program: `{"record": {…}, "introducers": [{"introducer", "accepted", "error"}]}`.
+    /// Tells a person, or a program: `{"record": {…}, "introducers": [{"introducer", "accepted", "error", "exit_code"}]}`.
     pub(super) fn tell(&self, json: bool) -> Result<(), Failure> {
         if json {
             let list: Vec<_> = self
@@ -47,16 +47,11 @@ impl Outcomes {
                         "introducer": introducer.to_string(),
                         "accepted": outcome.is_ok(),
                         "error": outcome.as_ref().err().map(ToString::to_string),
+                        "exit_code": outcome.as_ref().err().map_or(0, |failure| failure.exit() as u8),
                     })
                 })
                 .collect();
             return output::data(serde_json::json!({ "record": output::json(&self.record), "introducers": list }));
-        }
-        for (introducer, outcome) in &self.each {
-            match outcome {
-                Ok(()) => output::say(format_args!("{introducer}: accepted")),
-                Err(failure) => output::say(format_args!("{introducer}: {failure}")),
-            }
         }
         output::say(format_args!(
             "{} record {}: {} of {} introducers have it",
@@ -66,6 +61,15 @@ impl Outcomes {
             self.each.len()
         ));
         Ok(())
+    }
+
+    /// Adds what one introducer made of the record and says so at once: over Tor each takes some seconds.
+    pub(super) fn push(&mut self, introducer: Introducer, outcome: Result<(), Failure>) {
+        match &outcome {
+            Ok(()) => output::say(format_args!("{introducer}: accepted")),
+            Err(failure) => output::say(format_args!("{introducer}: {failure}")),
+        }
+        self.each.push((introducer, outcome));
     }
 
     fn accepted(&self) -> usize {

@@ -29,13 +29,16 @@ pub(super) struct Publish {
     /// The node's configuration
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
-    /// Publish this signed record instead of signing a new one
+    /// Publish this signed record (see `anteroom node sign`) instead of signing a new one; needs no key
     #[arg(long, value_name = "FILE", conflicts_with = "stay")]
     record: Option<PathBuf>,
     /// Stay and keep the record fresh, until SIGINT or SIGTERM
+    ///
+    /// A new record is published after about half of the lifetime, and at once on SIGHUP. The configuration is read again
+    /// each time; one with an error is told, and the last good one stays.
     #[arg(long)]
     stay: bool,
-    /// Print JSON, a document a publish
+    /// Print JSON, a document a publish: the record, and what each introducer made of it
     #[arg(long)]
     json: bool,
 }
@@ -45,7 +48,7 @@ pub(super) struct Withdraw {
     /// The node's configuration
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
-    /// Print a JSON document
+    /// Print a JSON document: the record, and what each introducer made of it
     #[arg(long)]
     json: bool,
 }
@@ -131,7 +134,10 @@ impl Publisher {
         let mut index = 0;
         while let Some(introducer) = self.introducers.get(index).copied() {
             let outcome = match (self.offer(&introducer, &outcomes.record).await, &mut resign) {
-                (Err(Refusal::Outdone(current)), Some(resign)) if resigns_left > 0 => {
+                // A record that is older outdoes nothing, whatever the introducer says.
+                (Err(Refusal::Outdone(current)), Some(resign))
+                    if resigns_left > 0 && current.claims().seq >= outcomes.record.claims().seq =>
+                {
                     resigns_left -= 1;
                     match resign.signer.sign(resign.config, resign.says, current.claims().seq) {
                         Ok(record) => {
@@ -145,7 +151,7 @@ impl Publisher {
                 }
                 (outcome, _) => outcome.map_err(Failure::from),
             };
-            outcomes.each.push((introducer, outcome));
+            outcomes.push(introducer, outcome);
             index += 1;
         }
         outcomes

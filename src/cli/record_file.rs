@@ -67,11 +67,11 @@ pub(super) fn write(path: &Path, record: &VerifiedRecord) -> Result<(), Failure>
 /// # Errors
 /// A file that is not whole, or not a record.
 pub(super) fn read(path: &Path) -> Result<VerifiedRecord, Failure> {
-    let text = load(path).map_err(system(format!("can't read {}", path.display())))?;
-    parse(&text).map_err(|problem| {
-        Failure::new(Exit::Usage, format_args!("{} is not a signed record: {problem}", path.display()))
-            .hint("make one with `anteroom node sign --config node.toml --out FILE`")
-    })
+    let unusable = |problem: String| {
+        Failure::new(Exit::Usage, problem).hint("make one with `anteroom node sign --config node.toml --out FILE`")
+    };
+    let text = load(path).map_err(|error| unusable(format!("can't read {}: {error}", path.display())))?;
+    parse(&text).map_err(|problem| unusable(format!("{} is not a signed record: {problem}", path.display())))
 }
 
 /// The text of a file, up to a little more than it may have.

@@ -2,8 +2,10 @@
 
 use std::{path::Path, time::Duration};
 
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
 use super::{
-    failure::{Exit, Failure},
+    failure::{Exit, Failure, system},
     node::{Says, Signer},
     outcomes::Outcomes,
     output,
@@ -24,21 +26,18 @@ const LIFETIME_HOURS_MIN: u16 = 3;
 
 /// Publishes until SIGINT or SIGTERM. No introducer's failure ends it; a wrong configuration or key does at the start.
 pub(super) async fn stay(path: &Path, json: bool) -> Result<(), Failure> {
-    let config = NodeConfig::load(path)?;
-    if config.lifetime.hours() < LIFETIME_HOURS_MIN {
-        let message = format_args!("a lifetime of less than {LIFETIME_HOURS_MIN} hours can't be kept fresh");
-        return Err(Failure::new(Exit::Usage, message).hint("raise `lifetime_hours`"));
-    }
+    let config = load(path)?;
     let signer = Signer::open(&config)?;
     Publisher::new(&config)?;
+    let hangup = signal(SignalKind::hangup()).map_err(system("SIGHUP can't be listened to"))?;
     tokio::select! {
-        failure = keep(path, config, signer, json) => Err(failure),
+        failure = keep(path, config, signer, hangup, json) => Err(failure),
         () = output::stop_signal() => Ok(()),
     }
 }
 
 /// Round after round; returns only when the very first record can't be signed.
-async fn keep(path: &Path, mut config: NodeConfig, mut signer: Signer, json: bool) -> Failure {
+async fn keep(path: &Path, mut config: NodeConfig, mut signer: Signer, mut hangup: Signal, json: bool) -> Failure {
     let mut signed_once = false;
     loop {
         let due = ambient::steady_millis() + half_life_millis(&config);
@@ -47,13 +46,19 @@ async fn keep(path: &Path, mut config: NodeConfig, mut signer: Signer, json: boo
                 signed_once = true;
                 tell(&outcomes, json);
                 output::say(format_args!("Next record in about {} h", hours_until(due)));
-                retry(&config, &mut signer, outcomes, due, json).await;
-                sleep_until(due).await;
+                // Whoever has the record has it: a retry may be broken off at any moment.
+                tokio::select! {
+                    () = retry(&config, &mut signer, outcomes, due, json) => {}
+                    _ = hangup.recv() => {}
+                }
             }
             Err(failure) if !signed_once => return failure,
             Err(failure) => {
                 output::say(format_args!("{failure}; trying again"));
-                sleep_until(ambient::steady_millis() + jittered(RETRY_MILLIS_MIN)).await;
+                tokio::select! {
+                    () = sleep_until(ambient::steady_millis() + jittered(RETRY_MILLIS_MIN)) => {}
+                    _ = hangup.recv() => {}
+                }
             }
         }
         config = reload(path, config);
@@ -67,14 +72,14 @@ async fn publish(config: &NodeConfig, signer: &mut Signer) -> Result<Outcomes, F
     Ok(publisher.publish(&record, Some(Resign { signer, config, says: Says::Services })).await)
 }
 
-/// The same record for who does not have it yet, until the next one is due.
+/// Until the next record is due: the same one for who does not have it yet.
 async fn retry(config: &NodeConfig, signer: &mut Signer, mut outcomes: Outcomes, due: u64, json: bool) {
-    let Ok(mut publisher) = Publisher::new(config) else { return };
     let mut pause = RETRY_MILLIS_MIN;
     while !outcomes.without().is_empty() {
         let next = ambient::steady_millis() + jittered(pause);
+        let Ok(mut publisher) = Publisher::new(config) else { break };
         if next >= due {
-            return;
+            break;
         }
         sleep_until(next).await;
         pause = (2 * pause).min(RETRY_MILLIS_MAX);
@@ -83,11 +88,22 @@ async fn retry(config: &NodeConfig, signer: &mut Signer, mut outcomes: Outcomes,
         outcomes = publisher.publish(&outcomes.record, Some(resign)).await;
         tell(&outcomes, json);
     }
+    sleep_until(due).await;
+}
+
+/// A configuration whose records can be kept fresh.
+fn load(path: &Path) -> Result<NodeConfig, Failure> {
+    let config = NodeConfig::load(path)?;
+    if config.lifetime.hours() < LIFETIME_HOURS_MIN {
+        let message = format_args!("a lifetime of less than {LIFETIME_HOURS_MIN} hours can't be kept fresh");
+        return Err(Failure::new(Exit::Usage, message).hint("raise `lifetime_hours`"));
+    }
+    Ok(config)
 }
 
 /// The configuration as it is now. Key and grid stay: the counter that is held belongs to the key.
 fn reload(path: &Path, old: NodeConfig) -> NodeConfig {
-    match NodeConfig::load(path) {
+    match load(path) {
         Ok(new) if (&new.key, new.grid) == (&old.key, old.grid) => new,
         Ok(_) => {
             output::say("The configuration names another key or grid: start again for that. Going on as before.");
@@ -162,6 +178,8 @@ mod tests {
         let text = format!("version = 1\ngrid = \"{}\"\nlifetime_hours = 24\n", old.grid);
         std::fs::write(&path, format!("{text}key = \"other.key\"\n")).unwrap();
         assert_eq!(reload(&path, old.clone()), old, "another key");
+        std::fs::write(&path, text.replace("24", "2")).unwrap();
+        assert_eq!(reload(&path, old.clone()), old, "too short to be kept fresh");
         std::fs::write(&path, text).unwrap();
         assert_eq!(reload(&path, old).lifetime.hours(), 24);
     }

@@ -8,32 +8,34 @@ const NEW_KEY_LIFETIME_HOURS_MIN: u16 = 24;
 /// Part of an hour's new keys that may come at once.
 const NEW_KEY_BURST_DIVISOR: u32 = 4;
 
-/// So many in so much time, with so many at once.
+const NANOS_PER_SECOND: u128 = 1_000_000_000;
+const NANOS_PER_MILLI: u64 = 1_000_000;
+
+/// So many in so much time, with so many at once. Kept as a fraction: a byte of a fast line lasts less than any unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
     count: u64,
-    micros: u64,
-    burst_micros: u64,
+    seconds: u64,
+    burst: u64,
 }
 
 impl Rate {
-    /// `count` in `seconds`, at most `burst` of them at once. A count of 0 lets one pass in so many seconds.
+    /// `count` in `seconds`, at most `burst` of them at once. A count of 0 counts as 1.
     pub const fn new(count: u64, seconds: u64, burst: u64) -> Self {
-        let count = if count == 0 { 1 } else { count };
-        let micros = seconds.saturating_mul(1_000_000);
-        Self { count, micros, burst_micros: burst.saturating_mul(micros) / count }
+        Self { count: if count == 0 { 1 } else { count }, seconds, burst }
     }
 
-    /// Time in which `tokens` come back, rounded up: a token may be worth less than a microsecond (a byte of bandwidth).
-    const fn micros(self, tokens: u64) -> u64 {
-        tokens.saturating_mul(self.micros).div_ceil(self.count)
+    /// The time in which so many come.
+    fn nanos(self, count: u64) -> u64 {
+        let nanos = NANOS_PER_SECOND * u128::from(self.seconds) * u128::from(count) / u128::from(self.count);
+        u64::try_from(nanos).unwrap_or(u64::MAX)
     }
 }
 
 /// A token bucket in one number: the moment at which it is full again (virtual scheduling, ITU-T I.371).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Bucket {
-    full_at_micros: u64,
+    full_at_nanos: u64,
 }
 
 impl Bucket {
@@ -42,29 +44,31 @@ impl Bucket {
     /// # Errors
     /// Milliseconds to wait; nothing was taken.
     pub fn take(&mut self, now: Now, rate: Rate, count: u64) -> Result<(), u64> {
-        let now_micros = now.steady_millis.saturating_mul(1000);
-        let cost = rate.micros(count);
-        let full_at = self.full_at_micros.max(now_micros).saturating_add(cost);
-        let latest = now_micros.saturating_add(rate.burst_micros.max(cost));
+        let (now, cost) = (nanos(now), rate.nanos(count));
+        let full_at = self.full_at_nanos.max(now).saturating_add(cost);
+        let latest = now.saturating_add(rate.nanos(rate.burst).max(cost));
         if full_at > latest {
-            return Err((full_at - latest).div_ceil(1000));
+            return Err((full_at - latest).div_ceil(NANOS_PER_MILLI));
         }
-        self.full_at_micros = full_at;
+        self.full_at_nanos = full_at;
         Ok(())
     }
 
     /// Takes `count` tokens in any case and says for how many milliseconds the debt keeps.
     pub fn charge(&mut self, now: Now, rate: Rate, count: u64) -> u64 {
-        let now_micros = now.steady_millis.saturating_mul(1000);
-        let cost = rate.micros(count);
-        self.full_at_micros = self.full_at_micros.max(now_micros).saturating_add(cost);
-        self.full_at_micros.saturating_sub(now_micros.saturating_add(rate.burst_micros)).div_ceil(1000)
+        let now = nanos(now);
+        self.full_at_nanos = self.full_at_nanos.max(now).saturating_add(rate.nanos(count));
+        self.full_at_nanos.saturating_sub(now.saturating_add(rate.nanos(rate.burst))).div_ceil(NANOS_PER_MILLI)
     }
 
     /// Nothing was taken that has not come back.
     pub fn is_full(&self, now: Now) -> bool {
-        self.full_at_micros <= now.steady_millis.saturating_mul(1000)
+        self.full_at_nanos <= nanos(now)
     }
+}
+
+const fn nanos(now: Now) -> u64 {
+    now.steady_millis.saturating_mul(NANOS_PER_MILLI)
 }
 
 #[derive(Debug)]
@@ -139,15 +143,33 @@ mod tests {
         Now { wall: Timestamp::EPOCH, steady_millis }
     }
 
+    /// Units per second that pass in ten seconds, beyond the burst.
+    fn passed(rate: Rate, unit: u64) -> u64 {
+        let (mut bucket, mut passed) = (Bucket::default(), 0);
+        bucket.charge(at(0), rate, rate.burst);
+        for millis in 0..10_000 {
+            while bucket.take(at(millis), rate, unit).is_ok() {
+                passed += unit;
+            }
+        }
+        passed / 10
+    }
+
     #[test]
-    fn a_token_may_be_worth_less_than_a_microsecond() {
-        let bytes_per_second = 4 * 1024 * 1024;
-        let rate = Rate::new(bytes_per_second, 1, bytes_per_second);
+    fn fast_and_slow_rates_are_what_they_say() {
+        for (per_second, unit) in [(10, 1), (5_000, 1), (256 << 10, 4096), (4096 << 10, 4096), (10 << 30, 1 << 20)] {
+            let got = passed(Rate::new(per_second, 1, 4 * per_second), unit);
+            assert!(got.abs_diff(per_second) <= per_second / 100 + unit, "{got} instead of {per_second}");
+        }
+    }
+
+    #[test]
+    fn a_debt_keeps_as_long_as_the_rate_takes() {
+        let mebibyte = 1 << 20;
+        let rate = Rate::new(4 * mebibyte, 1, 4 * mebibyte);
         let mut bucket = Bucket::default();
-        assert_eq!(bucket.charge(at(0), rate, bytes_per_second), 0, "the burst");
-        assert_eq!(bucket.charge(at(0), rate, bytes_per_second), 1000);
-        assert_eq!(bucket.charge(at(1000), rate, bytes_per_second), 1000);
-        assert_eq!(bucket.take(at(2000), rate, 1), Err(1));
-        assert_eq!(bucket.take(at(3000), rate, bytes_per_second / 2), Ok(()));
+        assert_eq!(bucket.charge(at(0), rate, 4 * mebibyte), 0);
+        assert_eq!(bucket.charge(at(0), rate, 8 * mebibyte), 2_000);
+        assert!(bucket.is_full(at(3_000)) && !bucket.is_full(at(2_999)));
     }
 }

@@ -30,6 +30,8 @@ use state::{Completed, Shared, State};
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
 /// Pause after an accept that failed (too many open files): the next would fail at once, too.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// What keeps streams from being accepted (too many open files) is told so often at most: it fails by the second.
+const TELL_ERROR_AGAIN_MILLIS: u64 = 60 * 60 * 1000;
 /// Users refused at the socket that the log names, each once.
 const TOLD_UIDS_MAX: usize = 16;
 
@@ -63,7 +65,10 @@ pub fn run(
     reload: impl Fn() -> Result<IntroducerConfig, ConfigError> + 'static,
 ) -> Result<(), ServeError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
-    LocalSet::new().block_on(&runtime, serve(config, reload))
+    let ended = LocalSet::new().block_on(&runtime, serve(config, reload));
+    // A store that is still being checked is not waited for: up to the end of the check nothing is written to it.
+    runtime.shutdown_background();
+    ended
 }
 
 async fn serve(
@@ -121,12 +126,13 @@ async fn serve(
 /// Takes streams until aborted; dropping the listener removes the socket.
 async fn accept(listener: Listener, shared: Shared, carrier_uids: Vec<u32>) {
     // What was told already: whoever connects in a loop shall not fill the log.
-    let (mut told_uids, mut told_error) = (BTreeSet::new(), None);
+    let (mut told_uids, mut tell_error_from) = (BTreeSet::new(), 0);
     loop {
         match listener.accept().await {
             Ok((stream, uid)) if carrier_uids.contains(&uid) => {
-                told_error = None;
                 connection::spawn(stream, &shared);
+                // A stream that was displaced closes its file now, before the next one opens another.
+                tokio::task::yield_now().await;
             }
             Ok((_, uid)) => {
                 if told_uids.len() < TOLD_UIDS_MAX && told_uids.insert(uid) {
@@ -134,8 +140,10 @@ async fn accept(listener: Listener, shared: Shared, carrier_uids: Vec<u32>) {
                 }
             }
             Err(error) => {
-                if told_error.replace(error.kind()) != Some(error.kind()) {
+                let now = ambient::steady_millis();
+                if now >= tell_error_from {
                     tracing::warn!(%error, "a stream could not be accepted");
+                    tell_error_from = now + TELL_ERROR_AGAIN_MILLIS;
                 }
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }

@@ -33,6 +33,27 @@ fn it_publishes_stays_and_ends_at_a_signal() {
 }
 
 #[test]
+fn sighup_publishes_what_the_configuration_says_now() {
+    let mut network = Network::new(&[1]);
+    network.serve(1, "");
+    let child = network.node.start(&STAY, "stay");
+    let hang_up = || kill_process(Pid::from_child(&child), Signal::HUP).unwrap();
+    let listed = |seq: u64| {
+        eventually("a record", || network.listed(1).pop().filter(|record| record["seq"] == seq))["services"].clone()
+    };
+    assert_eq!(listed(1)[0]["name"], "storage");
+    network.node.configure("changed", &introducers(&[1]));
+    hang_up();
+    assert_eq!(listed(2)[0]["name"], "changed");
+    network.node.write("node.toml", "version = 2");
+    hang_up();
+    assert_eq!(listed(3)[0]["name"], "changed");
+    let said = network.node.read("stay.said");
+    assert!(said.contains("version 2 of this file is not known here; going on with the configuration"), "{said}");
+    assert_eq!(end(child, Signal::TERM), Some(0));
+}
+
+#[test]
 fn what_can_not_work_is_told_at_the_start() {
     let network = Network::new(&[1]);
     network.node.configure("storage", &format!("{}\nlifetime_hours = 2", introducers(&[1])));

@@ -101,11 +101,16 @@ impl Network {
         let text = format!("version = 1\ngrid = \"{grid}\"\nsocket = \"socket\"\nstate = \"state\"\n{extra}\n");
         place.write("introducer.toml", &text);
         let child = place.start(&["serve", "--config", "introducer.toml"], "serve");
-        let host = onion(number).trim_end_matches(":80").to_owned();
-        self.routes.lock().expect("routes").insert(host, place.path("socket"));
+        self.route(number, place.path("socket"));
         eventually("the introducer is ready", || place.read("serve.said").contains("ready").then_some(()));
         self.servers.insert(number, Server { place, child });
         &self.servers.get(&number).expect("just put there").place
+    }
+
+    /// Whatever answers on `socket` is behind the address of this number.
+    pub(crate) fn route(&self, number: u8, socket: PathBuf) {
+        let host = onion(number).trim_end_matches(":80").to_owned();
+        self.routes.lock().expect("routes").insert(host, socket);
     }
 
     /// The introducer's process ends, its address stays.

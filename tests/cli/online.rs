@@ -55,7 +55,7 @@ fn who_is_not_there_is_not_found() {
     let stranger = NodeSecret::from_seed([77; 32]).id().to_string();
     let ended = node(&network, &["lookup", &stranger, "--json"]);
     assert_eq!((ended.code, &ended.json()["record"]), (6, &serde_json::Value::Null));
-    assert!(ended.said.contains("lists no such node"), "{}", ended.said);
+    assert!(ended.said.contains("no introducer that answered lists this node"), "{}", ended.said);
 }
 
 #[test]

@@ -3,6 +3,8 @@
 mod clock;
 mod durability;
 mod exchange;
+mod hostile;
 mod no_ip;
 #[path = "../support/mod.rs"]
 mod support;
+mod trace;

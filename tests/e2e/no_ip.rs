@@ -5,7 +5,7 @@ use std::{fs, process::Command};
 use anteroom::record::HashedNodeId;
 
 use crate::support::{
-    introducer::Introducer,
+    introducer::{Introducer, unshare},
     records::{Node, grid},
     wire::Answer,
 };
@@ -69,7 +69,8 @@ fn this_test_sees_an_ip_socket_and_a_look_at_the_host() {
 #[test]
 fn an_introducer_runs_in_an_empty_network_namespace() {
     let mut introducer = Introducer::prepared("");
-    introducer.wrap(&["unshare", "--net", "--map-root-user", "--user"]);
+    let words = unshare("n");
+    introducer.wrap(&words.iter().map(String::as_str).collect::<Vec<_>>());
     introducer.launch();
     let interfaces = fs::read_to_string(format!("/proc/{}/net/dev", introducer.pid())).unwrap();
     let names: Vec<_> = interfaces.lines().skip(2).filter_map(|line| line.split(':').next()).map(str::trim).collect();

@@ -17,6 +17,13 @@ use super::{records::grid, wire::Wire};
 pub const DEADLINE: Duration = Duration::from_secs(120);
 const POLL: Duration = Duration::from_millis(20);
 
+/// Memory of a process.
+#[derive(Clone, Copy, Debug)]
+pub struct Memory {
+    pub resident_kib: u64,
+    pub peak_kib: u64,
+}
+
 /// `anteroom serve`, killed when dropped.
 pub struct Introducer {
     pub directory: TempDir,
@@ -57,8 +64,9 @@ impl Introducer {
     }
 
     /// A program in front of the introducer, such as strace or faketime, with its arguments.
-    pub fn wrap(&mut self, wrapper: &[&str]) {
-        self.wrapper = wrapper.iter().map(ToString::to_string).collect();
+    pub fn wrap(&mut self, wrapper: &[impl AsRef<str>]) {
+        self.wrapper = wrapper.iter().map(|word| word.as_ref().into()).collect();
+        require(&self.wrapper[0]);
     }
 
     pub fn config(&self) -> PathBuf {
@@ -67,6 +75,17 @@ impl Introducer {
 
     pub fn socket(&self) -> PathBuf {
         self.directory.path().join("socket")
+    }
+
+    pub fn state(&self) -> PathBuf {
+        self.directory.path().join("state")
+    }
+
+    /// Changes the configuration by replacing text in it.
+    pub fn reconfigure(&self, from: &str, to: &str) {
+        let text = fs::read_to_string(self.config()).expect("the configuration can be read");
+        assert!(text.contains(from), "no {from} in the configuration");
+        fs::write(self.config(), text.replace(from, to)).expect("the configuration can be written");
     }
 
     pub fn log(&self) -> String {
@@ -99,7 +118,8 @@ impl Introducer {
         });
     }
 
-    fn wait(&mut self, what: &str, mut done: impl FnMut(&mut Self) -> bool) {
+    /// Waits for a condition, as long as the process runs.
+    pub fn wait(&mut self, what: &str, mut done: impl FnMut(&mut Self) -> bool) {
         let start = Instant::now();
         while !done(self) {
             if let Some(status) = self.child.as_mut().and_then(|child| child.try_wait().expect("a child")) {
@@ -120,11 +140,19 @@ impl Introducer {
         if self.wrapper.is_empty() { own } else { deepest_child(own) }
     }
 
-    /// Resident memory in KiB.
-    pub fn resident_kib(&self) -> u64 {
+    /// What the process holds.
+    pub fn memory(&self) -> Memory {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("the process runs");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a resident size");
-        line.trim().trim_end_matches(" kB").parse().expect("a number")
+        let kib = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("a size");
+            line.trim().trim_end_matches(" kB").parse().expect("a number")
+        };
+        Memory { resident_kib: kib("VmRSS:"), peak_kib: kib("VmHWM:") }
+    }
+
+    /// Open files, streams among them.
+    pub fn open_files(&self) -> usize {
+        fs::read_dir(format!("/proc/{}/fd", self.pid())).expect("the process runs").count()
     }
 
     pub fn signal(&self, name: &str) {
@@ -183,4 +211,32 @@ fn deepest_child(pid: u32) -> u32 {
 /// Is `path` there?
 pub fn exists(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok()
+}
+
+/// Waits for a condition.
+pub fn until(what: &str, mut done: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !done() {
+        assert!(start.elapsed() < DEADLINE, "not in time: {what}");
+        thread::sleep(POLL);
+    }
+}
+
+/// Tests hold as many files as the introducer does; the usual soft limit is too low for that.
+pub fn allow_many_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).expect("the hard limit is allowed");
+}
+
+/// Words in front of a command that give it namespaces of its own, also where tests are not run as root.
+pub fn unshare(flags: &str) -> Vec<String> {
+    let root = if rustix::process::geteuid().is_root() { "" } else { "r" };
+    vec!["unshare".into(), format!("-{root}{flags}")]
+}
+
+/// Panics with the remedy when a program is missing.
+pub fn require(program: &str) {
+    let found = Command::new("sh").args(["-c", "command -v \"$1\"", "sh", program]).stdout(Stdio::null()).status();
+    assert!(found.is_ok_and(|status| status.success()), "{program} is not installed: run tests/all");
 }

@@ -1,9 +1,15 @@
 //! Signed records for tests.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::{
+    path::Path,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
-use anteroom::record::{
-    Address, ContactRecord, GridId, Lifetime, NodeId, NodeSecret, OnionAddress, Service, Timestamp, VerifiedRecord,
+use anteroom::{
+    record::{
+        Address, ContactRecord, GridId, Lifetime, NodeId, NodeSecret, OnionAddress, Service, Timestamp, VerifiedRecord,
+    },
+    store::{self, GROUP_WRITES_MAX, Limits, Marks, Write},
 };
 
 /// The grid of all tests.
@@ -87,5 +93,57 @@ impl Node {
             claims.services[0].attributes.insert(&key, &value).expect("a new key");
         }
         self.sign(&claims)
+    }
+}
+
+/// First number of the nodes of [`fill_store`].
+pub const STORED_NODES_FROM: u64 = 1_000_000;
+
+/// Writes a store of `count` records of `bytes` bytes each, as an introducer would have.
+pub fn fill_store(state: &Path, count: u64, bytes: usize) {
+    let hour = this_hour();
+    let opened = store::open(state, Limits { content_bytes_max: 1 << 40 }).expect("a new store");
+    let mut store = opened.load(|_| ()).and_then(store::Loaded::accept).expect("a new store");
+    let marks = Marks { latest_hour: hour, forgotten_until: Timestamp::EPOCH };
+    let mut writes = (STORED_NODES_FROM..STORED_NODES_FROM + count).map(|number| {
+        let (record, claims) = Node::new(number).record_of_size(1, bytes).into_parts();
+        Write::Put { node: claims.node, accepted: hour, floor_until: claims.expires(), record: record.into() }
+    });
+    loop {
+        let group: Vec<_> = writes.by_ref().take(GROUP_WRITES_MAX).collect();
+        if group.is_empty() {
+            break;
+        }
+        store.commit(&group, marks, 0).expect("there is room");
+    }
+}
+
+/// Repeatable randomness (xorshift64*): the seed is printed, and `ANTEROOM_SEED` sets it.
+pub struct Random(u64);
+
+impl Random {
+    pub fn announced() -> Self {
+        let clock = SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is after 1970").as_nanos() as u64;
+        let seed = std::env::var("ANTEROOM_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(clock | 1);
+        println!("ANTEROOM_SEED={seed}");
+        Self(seed)
+    }
+
+    pub fn next(&mut self) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
+    }
+
+    /// A number below `end`.
+    pub fn below(&mut self, end: u64) -> u64 {
+        (self.next() >> 16) % end
+    }
+
+    pub fn fill(&mut self, bytes: &mut [u8]) {
+        for chunk in bytes.chunks_mut(8) {
+            chunk.copy_from_slice(&self.next().to_le_bytes()[..chunk.len()]);
+        }
     }
 }

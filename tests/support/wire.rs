@@ -105,6 +105,18 @@ impl Wire {
         }
     }
 
+    /// The introducer has not closed the stream. For streams on which no answer is due.
+    pub fn is_open(&mut self) -> bool {
+        self.stream.set_nonblocking(true).expect("a stream");
+        let read = self.stream.read(&mut [0]);
+        self.stream.set_nonblocking(false).expect("a stream");
+        match read {
+            Ok(0) => false,
+            Ok(_) => panic!("an answer nobody asked for"),
+            Err(error) => error.kind() == io::ErrorKind::WouldBlock,
+        }
+    }
+
     /// Nothing more comes: the introducer closed the stream.
     pub fn is_closed(&mut self) -> bool {
         matches!(self.stream.read(&mut [0]), Ok(0) | Err(_))

@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 
+use postcard::ser_flavors::Flavor;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -128,7 +129,7 @@ impl<'a> Response<'a> {
     /// # Errors
     /// `TooLarge`.
     pub fn encode(&self, version: Option<u8>) -> Result<Vec<u8>, FrameError> {
-        let mut frame = Vec::with_capacity(LENGTH_BYTES + self.bucket_min().bytes());
+        let mut frame = Vec::with_capacity(LENGTH_BYTES + self.bucket_expected().bytes());
         frame.extend_from_slice(&[0; LENGTH_BYTES]);
         frame.extend(version);
         finish(frame, self, self.bucket_min())
@@ -137,15 +138,38 @@ impl<'a> Response<'a> {
 
 fn decode<'a, T: Deserialize<'a>>(payload: &'a [u8]) -> Result<T, FrameError> {
     let (message, padding) = postcard::take_from_bytes(payload).map_err(|_| FrameError::Malformed)?;
-    if padding.iter().any(|byte| *byte != 0) { Err(FrameError::Padding) } else { Ok(message) }
+    // All of it, without stopping at the first: many bytes at a time instead of one.
+    let set = padding.iter().fold(0, |set, byte| set | byte);
+    if set == 0 { Ok(message) } else { Err(FrameError::Padding) }
 }
 
 fn finish(frame: Vec<u8>, message: &impl Serialize, bucket_min: Bucket) -> Result<Vec<u8>, FrameError> {
-    let mut frame = postcard::to_extend(message, frame).map_err(|_| FrameError::TooLarge)?;
+    let mut frame = postcard::serialize_with_flavor(message, Frame(frame)).map_err(|_| FrameError::TooLarge)?;
     let bucket = Bucket::holding(frame.len() - LENGTH_BYTES).ok_or(FrameError::TooLarge)?.max(bucket_min);
     frame.resize(LENGTH_BYTES + bucket.bytes(), 0);
     if let Some(length) = frame.first_chunk_mut() {
         *length = (bucket.bytes() as u32).to_be_bytes();
     }
     Ok(frame)
+}
+
+/// A message behind what is there already. postcard's own way to append (`to_extend`) copies byte by byte.
+struct Frame(Vec<u8>);
+
+impl Flavor for Frame {
+    type Output = Vec<u8>;
+
+    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
+        self.0.push(byte);
+        Ok(())
+    }
+
+    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn finalize(self) -> postcard::Result<Vec<u8>> {
+        Ok(self.0)
+    }
 }

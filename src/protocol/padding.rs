@@ -76,4 +76,11 @@ impl Response<'_> {
             Self::Change { .. } => Bucket::FourKib,
         }
     }
+    /// The bucket most of a kind fill: room for it at once, since a frame that grows is copied.
+    pub(super) const fn bucket_expected(&self) -> Bucket {
+        match self {
+            Self::Page { .. } => Bucket::SixteenKib,
+            _ => self.bucket_min(),
+        }
+    }
 }

@@ -1,8 +1,10 @@
 //! End to end over AF_UNIX: a real introducer process, raw frames, hostile peers.
 
+mod clock;
 mod durability;
 mod exchange;
 mod hostile;
+mod no_ip;
 #[path = "../support/mod.rs"]
 mod support;
 mod trace;

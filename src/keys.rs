@@ -61,6 +61,9 @@ pub enum KeyFileError {
     /// Not a number.
     #[error("{} is not a counter: it must hold one number", .0.display())]
     Counter(PathBuf),
+    /// A new node that went on from the numbers of an old one would be known as its successor.
+    #[error("{} is the counter of another key", .0.display())]
+    CounterOfAnother(PathBuf),
     /// After 2⁶⁴ records.
     #[error("the counter {} is at its end", .0.display())]
     CounterExhausted(PathBuf),
@@ -93,6 +96,10 @@ impl KeyFileError {
             Self::Counter(path) => {
                 format!("remove {}: the introducers know the last number and it goes on from there", path.display())
             }
+            Self::CounterOfAnother(_) => {
+                "choose another name, or move it away: a new node that went on from it would be linked to the old one"
+                    .into()
+            }
             Self::CounterExhausted(_) => "this key can't publish any more: make a new one".into(),
             Self::Io { .. } => "check the directory, its permissions and the free space".into(),
         }
@@ -104,6 +111,10 @@ impl KeyFileError {
 /// # Errors
 /// See [`KeyFileError`]; an existing file is never touched.
 pub fn create_node(path: &Path, secret: &NodeSecret) -> Result<(), KeyFileError> {
+    let counter = with_suffix(path, ".seq");
+    if fs::symlink_metadata(&counter).is_ok() && fs::symlink_metadata(path).is_err() {
+        return Err(KeyFileError::CounterOfAnother(counter));
+    }
     let header = format!("# anteroom node key: keep it secret, keep a copy\n# {}\n", secret.id());
     create(path, &header, &secret.to_text())
 }
@@ -138,6 +149,15 @@ pub fn load_grid(path: &Path) -> Result<GridSecret, KeyFileError> {
     key_line(path, &text)?.parse().map_err(|error| KeyFileError::Secret { path: path.to_owned(), error })
 }
 
+/// The last number used with the key in `key`, also while another process holds the counter. Only to be shown.
+///
+/// # Errors
+/// See [`KeyFileError`].
+pub fn last_seq(key: &Path) -> Result<Seq, KeyFileError> {
+    let key = fs::canonicalize(key).map_err(|error| failed(key, error))?;
+    read_seq(&with_suffix(&key, ".seq"))
+}
+
 /// The counter of a node's records: a file beside the key, held by one process at a time.
 #[derive(Debug)]
 pub struct SeqCounter {
@@ -154,19 +174,15 @@ impl SeqCounter {
     /// # Errors
     /// See [`KeyFileError`].
     pub fn open(key: &Path) -> Result<Self, KeyFileError> {
+        let file = open(key)?;
         // One key, one counter, whatever links lead to it.
         let key = fs::canonicalize(key).map_err(|error| failed(key, error))?;
-        let file = open(&key)?;
         file.try_lock().map_err(|error| match error {
             fs::TryLockError::WouldBlock => KeyFileError::InUse(key.clone()),
             fs::TryLockError::Error(error) => failed(&key, error),
         })?;
         let path = with_suffix(&key, ".seq");
-        let seq = match File::open(&path) {
-            Ok(file) => read_seq(&path, file)?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
-            Err(error) => return Err(failed(&path, error)),
-        };
+        let seq = read_seq(&path)?;
         Ok(Self { path, seq, _key: file })
     }
 
@@ -261,7 +277,12 @@ fn key_line<'a>(path: &Path, bytes: &'a [u8]) -> Result<&'a str, KeyFileError> {
     }
 }
 
-fn read_seq(path: &Path, mut file: File) -> Result<Seq, KeyFileError> {
+/// A counter that does not exist is at 0.
+fn read_seq(path: &Path) -> Result<Seq, KeyFileError> {
+    let mut file = match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+        opened => opened.map_err(|error| failed(path, error))?,
+    };
     let mut buffer = [0; SEQ_FILE_BYTES_MAX + 1];
     let length = fill(&mut file, &mut buffer).map_err(|error| failed(path, error))?;
     buffer
@@ -302,8 +323,5 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
 }
 
 fn failed(path: &Path, error: io::Error) -> KeyFileError {
-    if error.kind() == io::ErrorKind::NotFound {
-        return KeyFileError::NotFound(path.to_owned());
-    }
     KeyFileError::Io { path: path.to_owned(), error }
 }

@@ -43,8 +43,8 @@
 //! - A publish *reserves* a change; it is shown only after it is durable. So a full disk needs no undo.
 //! - There is one entry a key until the latest expiry ever accepted for it: the kept record is the seq floor. So a stale
 //!   publish is always answered with the record that outdid it, and a restart can verify floors as it verifies records.
-//! - When an entry is forgotten, the hour it ended stays behind (`forgotten_until`), and records of unknown keys that end by
-//!   then are refused: no clock, however wrong, brings an old record of a forgotten key back.
+//! - When an entry is forgotten, the hour it ended stays behind (`forgotten_until`), and records that end by then are
+//!   refused: no clock, however wrong, brings an old record of a forgotten key back.
 //! - The feed holds each entry once, at its latest change. A reader has a position and no buffer; what it missed meanwhile
 //!   it does not need. Positions do not cross the wire: a stream remembers its own.
 //! - A page of a listing is 16 KiB: as many slow readers as there may be streams must fit a small machine.
@@ -63,7 +63,18 @@
 //!    `tests/e2e/hostile`.
 //! 7. The pure modules give the same answer for the same inputs: `tests/simulation`, `tests/architecture.rs`.
 #![cfg_attr(not(feature = "cli"), no_std)]
-#![deny(unreachable_pub)]
+#![deny(
+    unreachable_pub,
+    clippy::disallowed_macros,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::todo,
+    clippy::unimplemented,
+    clippy::unwrap_used
+)]
 
 extern crate alloc;
 
@@ -80,7 +91,7 @@ pub mod ambient;
 pub mod carrier;
 #[cfg(feature = "client")]
 pub mod client;
-#[cfg(feature = "cli")]
+#[cfg(any(feature = "client", feature = "server"))]
 pub mod config;
 #[cfg(feature = "cli")]
 pub mod keys;

@@ -29,3 +29,21 @@ impl<T> fmt::Display for Redacted<T> {
         f.write_str("…")
     }
 }
+
+/// Starts logging to standard error. `verbosity` 0 logs warnings, 1 informs, 2 and more debug. Lines carry no time: what
+/// collects them adds its own, and an hour is all that this program knows.
+pub fn logging(verbosity: u8) {
+    let level = match verbosity {
+        0 => tracing::Level::WARN,
+        1 => tracing::Level::INFO,
+        _ => tracing::Level::DEBUG,
+    };
+    // A second start in one process keeps the first.
+    let _ = tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        .with_ansi(false)
+        .without_time()
+        .try_init();
+}

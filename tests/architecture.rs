@@ -47,8 +47,14 @@ const EFFECTS: [&str; 9] =
     ["std::", "tokio", "tracing", "rustix", "getrandom", "redb", "SystemTime", "Instant", "println"];
 
 /// The places that may lift a fence, file by file. A new one is a decision: it changes this number.
-const LIFTED_FENCES: &[(&str, usize)] =
-    &[("src/ambient.rs", 3), ("src/carrier/socks_bridge.rs", 2), ("src/net/listen.rs", 2), ("src/net/mod.rs", 1)];
+const LIFTED_FENCES: &[(&str, usize)] = &[
+    ("src/ambient.rs", 3),
+    // Where they are set.
+    ("src/lib.rs", 2),
+    ("src/carrier/socks_bridge.rs", 1),
+    ("src/net/listen.rs", 2),
+    ("src/net/mod.rs", 1),
+];
 
 /// Crates that learn addresses, ask others for ours, resolve names or tell who we are. `.deny.toml` has the same list.
 const DENY_TOML: &str = include_str!("../.deny.toml");

@@ -1,7 +1,8 @@
 //! The client against introducers that lie, stall and break off, over a SOCKS proxy on an AF_UNIX socket.
 #![cfg(feature = "client")]
 
-#[cfg(all(test, feature = "carrier-loopback"))]
+#[cfg(test)]
+#[cfg(feature = "carrier-loopback")]
 #[path = "client/bridge.rs"]
 mod bridge;
 #[path = "support/fake_introducer.rs"]

@@ -118,7 +118,7 @@ fn signed() -> impl Strategy<Value = ([u8; 32], ContactRecord, Vec<u8>)> {
     record().prop_filter_map("too large", |(seed, record)| match record.sign(&NodeSecret::from_seed(seed)) {
         Ok(signed) => Some((seed, record, signed.bytes().to_vec())),
         Err(error) => {
-            assert_eq!(error, RecordDecodeError::TooLarge);
+            assert_eq!(error, anteroom::record::SignError::Record(RecordDecodeError::TooLarge));
             None
         }
     })

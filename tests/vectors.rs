@@ -7,7 +7,13 @@
     reason = "a vector that can't be read is a failure like any other"
 )]
 
-use std::{collections::BTreeSet, fmt::Debug, fs, path::Path, str::FromStr};
+use std::{
+    collections::BTreeSet,
+    fmt::Debug,
+    fs,
+    path::{Path, PathBuf},
+    str::FromStr,
+};
 
 use anteroom::record::{
     Address, AddressError, ContactRecord, Context, GridId, GridSecret, HashedNodeId, IdError, Lifetime, NodeId,
@@ -22,6 +28,11 @@ const DECLARATIONS: [(&str, &str, &str); 4] = [
     ("AddressError", "AddressError.", include_str!("../src/record/address/mod.rs")),
     ("IdError", "IdError.", include_str!("../src/record/id.rs")),
 ];
+
+/// What the files here are about; each kind has a folder and a test.
+const KINDS: [&str; 6] = ["id", "secret", "address", "record", "context", "shelf"];
+/// Frozen messages of the protocol, in a form of their own: `tests/transcripts.rs` reads them.
+const READ_ELSEWHERE: &str = "protocol";
 
 struct Vector {
     name: String,
@@ -74,19 +85,23 @@ impl Vector {
     }
 }
 
-/// Every vector there is, in order of their names.
+/// Every vector of the record formats, in order of their names.
 fn all() -> Vec<Vector> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors");
-    let entries = |folder: &Path| -> BTreeSet<_> {
-        let entries = fs::read_dir(folder).expect("a folder");
-        entries.map(|entry| entry.expect("an entry").path()).collect()
-    };
-    let folders = entries(&root).into_iter().filter(|path| path.is_dir());
-    let files = folders.flat_map(|folder| entries(&folder));
-    files
-        .filter(|path| path.extension().is_some_and(|ending| ending == "txt"))
-        .map(|path| Vector::read(&path))
-        .collect()
+    let files = KINDS.iter().flat_map(|kind| entries(&root().join(kind)));
+    files.filter(|path| is_vector(path)).map(|path| Vector::read(&path)).collect()
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors")
+}
+
+fn entries(folder: &Path) -> BTreeSet<PathBuf> {
+    let entries = fs::read_dir(folder).expect("a folder");
+    entries.map(|entry| entry.expect("an entry").path()).collect()
+}
+
+fn is_vector(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending == "txt")
 }
 
 fn hex(text: &str) -> Vec<u8> {
@@ -146,8 +161,11 @@ fn a_file_is_named_after_what_it_expects_and_lies_with_its_kind() {
         assert_eq!(file.starts_with("accept-"), vector.accepts(), "{file}");
         assert_eq!(file.starts_with("reject-"), !vector.accepts(), "{file}");
         assert_eq!(vector.text("kind"), folder, "{file}");
-        let known = ["id", "secret", "address", "record", "context", "shelf"];
-        assert!(known.contains(&folder), "{file}: no test reads this kind");
+    }
+    let folders = entries(&root()).into_iter().filter(|path| path.is_dir());
+    for folder in folders.filter(|folder| entries(folder).iter().any(|path| is_vector(path))) {
+        let name = folder.file_name().and_then(|name| name.to_str()).expect("UTF-8");
+        assert!(KINDS.contains(&name) || name == READ_ELSEWHERE, "{name}: no test reads this folder");
     }
 }
 

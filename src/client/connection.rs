@@ -1,7 +1,7 @@
 //! One stream to one introducer, and those that stay open for the next question.
 
 use std::{
-    collections::BTreeMap,
+    collections::VecDeque,
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -81,29 +81,39 @@ impl Connection {
     }
 }
 
-/// Streams that wait for the next question, by the password they were opened with, which stands for introducer, role,
-/// identity and hour.
+/// Streams that wait for the next question.
 #[derive(Debug, Default)]
 pub(super) struct Warm {
-    streams: Mutex<BTreeMap<String, (u64, Connection)>>,
+    /// The one kept latest is the last.
+    streams: Mutex<VecDeque<WarmStream>>,
+}
+
+#[derive(Debug)]
+struct WarmStream {
+    /// Stands for introducer, role, identity and hour.
+    isolation: Isolation,
+    hour: u64,
+    connection: Connection,
 }
 
 impl Warm {
     pub(super) fn take(&self, isolation: &Isolation) -> Option<Connection> {
-        let (_, connection) = self.lock().remove(&isolation.password)?;
-        Some(connection)
+        let mut streams = self.lock();
+        let index = streams.iter().rposition(|stream| stream.isolation == *isolation)?;
+        streams.remove(index).map(|stream| stream.connection)
     }
 
-    /// Keeps a stream of this `hour`; those of earlier ones are closed.
+    /// Keeps a stream of this `hour`; those of earlier ones are closed, and the one that waits longest gives way.
     pub(super) fn keep(&self, isolation: Isolation, hour: u64, connection: Connection) {
         let mut streams = self.lock();
-        streams.retain(|_, (opened, _)| *opened == hour);
-        if streams.len() < STREAMS_KEPT_MAX {
-            streams.insert(isolation.password, (hour, connection));
+        streams.retain(|stream| stream.hour == hour);
+        if streams.len() >= STREAMS_KEPT_MAX {
+            streams.pop_front();
         }
+        streams.push_back(WarmStream { isolation, hour, connection });
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, (u64, Connection)>> {
+    fn lock(&self) -> MutexGuard<'_, VecDeque<WarmStream>> {
         self.streams.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

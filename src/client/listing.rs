@@ -15,9 +15,9 @@ use crate::{
     record::{ServiceName, Timestamp, VerifiedRecord},
 };
 
-/// Pages an introducer may send without another word. Eight of 64 KiB are what a Tor stream of 250 KiB/s carries in two
-/// seconds, more than a round trip; the other half keeps coming while a new credit is on its way.
-pub const CREDIT_PAGES_WINDOW: u16 = 8;
+/// Pages an introducer may send without another word. New credit is sent when half is used: the other half, 256 KiB in
+/// pages of 16 KiB, keeps a Tor stream of 250 KiB/s full for the second that the credit is on its way.
+pub const CREDIT_PAGES_WINDOW: u16 = 32;
 
 /// The answer to [`Client::list`](super::Client::list).
 pub struct Listing {

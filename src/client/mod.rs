@@ -45,7 +45,7 @@ use isolation::Role;
 pub use listing::{CREDIT_PAGES_WINDOW, Listing};
 pub use lookup::SHELF_PAGES_MAX;
 pub use pages::{BARREN_PAGES_MAX, LISTING_PAGES_MAX};
-pub use received::{CLOCK_SKEW_HOURS_MAX, Dropped};
+pub use received::Dropped;
 pub use seen::NODES_SEEN_MAX;
 pub use settings::{ClientSettings, Deadlines, LOOKUP_BITS_EXACT, LOOKUP_BITS_MAX_DEFAULT};
 use shared::Shared;

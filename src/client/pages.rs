@@ -2,8 +2,8 @@
 
 use super::error::ClientError;
 
-/// Pages of one listing: a million records of 2 KiB fill some 31,000 pages of 64 KiB.
-pub const LISTING_PAGES_MAX: u32 = 40_000;
+/// Pages of one listing: a million records of 2 KiB, seven to a page of 16 KiB, fill some 143,000.
+pub const LISTING_PAGES_MAX: u32 = 150_000;
 /// Pages in a row from which nothing was shown. An introducer that hides very many expired records sends some such
 /// pages; one that sends them without end wants to keep a client busy.
 pub const BARREN_PAGES_MAX: u16 = 1024;

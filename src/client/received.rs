@@ -6,12 +6,12 @@ use std::sync::{
     atomic::{AtomicU64, Ordering::Relaxed},
 };
 
-use crate::record::{
-    AddressKinds, ContactRecord, GridId, HashedNodeId, NodeId, ServiceName, SignedRecord, Timestamp, VerifiedRecord,
+use crate::{
+    directory::CLOCK_SKEW_HOURS_MAX,
+    record::{
+        AddressKinds, ContactRecord, GridId, HashedNodeId, NodeId, ServiceName, SignedRecord, Timestamp, VerifiedRecord,
+    },
 };
-
-/// How far ahead of the own clock a record may be issued; introducers grant the same.
-pub const CLOCK_SKEW_HOURS_MAX: u32 = 2;
 
 /// Records that were received and not shown, by the first thing wrong with each. An honest introducer adds to `expired` at
 /// most, when the clocks differ.

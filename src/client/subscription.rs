@@ -10,12 +10,13 @@ use super::{
     introducer::Introducer,
     isolation::Role,
     pages::PageBudget,
-    received::{Asked, CLOCK_SKEW_HOURS_MAX, DropReason, offers},
+    received::{Asked, DropReason, offers},
     seen::Seen,
     shared::Shared,
 };
 use crate::{
     ambient,
+    directory::CLOCK_SKEW_HOURS_MAX,
     protocol::{Blob, Request, Response},
     record::{ServiceName, Timestamp, VerifiedRecord},
 };
@@ -185,7 +186,11 @@ impl Follower {
                     (records, end, end.then_some(Event::CaughtUp))
                 }
                 Response::Tick { records, end } if caught_up => (records, end, Some(Event::Tick)),
-                Response::Change { records } if caught_up => (records, true, None),
+                // Where changes come at once, an empty one is the sign of life.
+                Response::Change { records } if caught_up => {
+                    let alive = records.is_empty().then_some(Event::Tick);
+                    (records, true, alive)
+                }
                 Response::Reset => return Err(Stop::Reset),
                 other => return Err(ClientError::unfit(&other).into()),
             };

@@ -216,7 +216,9 @@ fn parse_socket(socket: Option<PathBuf>, file: &Path) -> Result<PathBuf, Bad> {
 }
 
 fn parse_mode(mode: Option<&str>) -> Result<u32, Bad> {
-    let Some(text) = mode else { return Ok(SOCKET_MODE_DEFAULT) };
+    let Some(text) = mode else {
+        return Ok(SOCKET_MODE_DEFAULT);
+    };
     let digits = matches!(text.len(), 3 | 4) && text.bytes().all(|byte| byte.is_ascii_digit());
     match u32::from_str_radix(text, 8) {
         Ok(mode) if digits && mode <= 0o777 => Ok(mode),

@@ -17,7 +17,7 @@ pub const VERIFICATIONS_PER_SECOND_MAX_DEFAULT: u32 = 5_000;
 pub const EVIDENCE_MAX_DEFAULT: u32 = 1_024;
 /// Five times the records of [`RECORDS_MAX_DEFAULT`]: the database keeps old pages until a change is durable.
 pub const STORE_BYTES_MAX_DEFAULT: u64 = 1024 * 1024 * 1024;
-/// Each may hold a frame of 64 KiB in either direction: 256 MiB when everybody does at once.
+/// Each may hold a request of 4 KiB and a page of 16 KiB: 40 MiB when everybody does at once.
 pub const STREAMS_MAX_DEFAULT: u32 = 2_048;
 /// A client has one for each of its roles; a mirror some more.
 pub const STREAMS_PER_CIRCUIT_MAX_DEFAULT: u32 = 16;
@@ -27,8 +27,8 @@ pub const CIRCUITS_MAX_DEFAULT: u32 = 4_096;
 pub const WATCHERS_MAX_DEFAULT: u32 = 1_024;
 /// 32 Mbit/s: below what a small machine's line and its tor process carry.
 pub const BANDWIDTH_KIB_PER_SECOND_MAX_DEFAULT: u32 = 4_096;
-/// An onion circuit seldom carries more; sixteen greedy circuits do not fill the line.
-pub const BANDWIDTH_PER_CIRCUIT_KIB_PER_SECOND_MAX_DEFAULT: u32 = 256;
+/// An onion circuit seldom carries more: a listing is as fast as Tor lets it be, and takes four to fill the line.
+pub const BANDWIDTH_PER_CIRCUIT_KIB_PER_SECOND_MAX_DEFAULT: u32 = 1_024;
 /// A Tor round trip is about a second; a minute hides in which of many a record changed, and nobody waits much longer.
 pub const TICK_SECONDS_DEFAULT: u16 = 60;
 

@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use super::CONFIG_VERSION;
+use super::{CONFIG_VERSION, GRID_PLACEHOLDER};
 use crate::record::{AddressError, ClaimError, GridId, IdError};
 
 /// Why a file is no configuration.
@@ -71,6 +71,9 @@ pub enum KeyProblem {
     /// A version of the file that is not known here.
     #[error("version {0} of this file is not known here")]
     Version(i64),
+    /// What `init` wrote is still there.
+    #[error("the id of the grid is not filled in yet")]
+    Placeholder,
     /// Not the id of a grid.
     #[error("not the id of a grid: {0}")]
     Grid(IdError),
@@ -132,6 +135,9 @@ impl KeyProblem {
         match self {
             Self::Missing { add } => format!("add the line: {add}"),
             Self::Version(_) => format!("this anteroom reads version {CONFIG_VERSION}"),
+            Self::Placeholder => {
+                "ask whoever runs the grid for its id, or start a grid with `anteroom grid keygen`".into()
+            }
             Self::Grid(_) => {
                 format!("copy the id again; it starts with `{}1` and `anteroom grid keygen` printed it", GridId::PREFIX)
             }
@@ -193,6 +199,9 @@ pub(super) fn parse_head(version: Option<i64>, grid: Option<&str>) -> Result<Gri
     }
     let missing = KeyProblem::Missing { add: "grid = \"grid1…\", with the id that whoever runs the grid gives you" };
     let grid = grid.ok_or(Bad::new("grid", missing))?;
+    if grid == GRID_PLACEHOLDER {
+        return Err(Bad::new("grid", KeyProblem::Placeholder));
+    }
     grid.parse().map_err(|error| Bad::new("grid", KeyProblem::Grid(error)))
 }
 

@@ -134,18 +134,17 @@ pub(super) fn refuse_addresses(policy: &Policy, claims: &ContactRecord) -> Resul
     }
 }
 
-/// For a key that is not known, what was forgotten counts as past: a record that ends by then may be an old one whose
+/// What was forgotten counts as past, whatever the clock says by now: a record that ends by then may be an old one whose
 /// successor is gone.
 pub(super) fn refuse_time_window(
     wall: Timestamp,
     forgotten_until: Timestamp,
-    known: bool,
     claims: &ContactRecord,
 ) -> Result<(), Rejection> {
     if claims.issued > wall.plus_hours(CLOCK_SKEW_HOURS_MAX) {
         return Err(Rejection::IssuedInFuture);
     }
-    if claims.expires() <= wall || (!known && claims.expires() <= forgotten_until) {
+    if claims.expires() <= wall.max(forgotten_until) {
         return Err(Rejection::Expired);
     }
     Ok(())

@@ -22,7 +22,7 @@ pub struct Now {
 pub struct Marks {
     /// The latest hour seen while the clock was not in doubt.
     pub latest_hour: Timestamp,
-    /// Records of unknown keys that end by this hour are refused: their floor may have been forgotten.
+    /// Records that end by this hour are refused: the floor of their key may have been forgotten.
     pub forgotten_until: Timestamp,
 }
 

@@ -147,8 +147,7 @@ impl Directory {
         admission::refuse_wrong_grid(&self.policy, claims)?;
         admission::refuse_grants(&self.policy, claims)?;
         admission::refuse_addresses(&self.policy, claims)?;
-        let known = self.current(&claims.node).is_some();
-        admission::refuse_time_window(now.wall, self.clock.marks().forgotten_until, known, claims)?;
+        admission::refuse_time_window(now.wall, self.clock.marks().forgotten_until, claims)?;
         self.quota.refuse_verification(now, circuit)?;
         match self.current(&claims.node) {
             Some(entry) if *entry.record == *record.bytes() => Ok(Screening::AlreadyCurrent),
@@ -171,8 +170,8 @@ impl Directory {
         admission::refuse_wrong_grid(&self.policy, &claims)?;
         admission::refuse_grants(&self.policy, &claims)?;
         admission::refuse_addresses(&self.policy, &claims)?;
+        admission::refuse_time_window(now.wall, self.clock.marks().forgotten_until, &claims)?;
         let current = self.current(&claims.node);
-        admission::refuse_time_window(now.wall, self.clock.marks().forgotten_until, current.is_some(), &claims)?;
         admission::refuse_in_flight(self.in_flight.contains(&claims.node))?;
         let Some(entry) = current else {
             self.quota.refuse_new_key(now, self.listed() + self.in_flight_new, &claims)?;

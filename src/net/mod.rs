@@ -7,8 +7,8 @@ mod socks;
 
 pub use frame::{ReadError, read_frame};
 pub use listen::{ListenError, Listener, PeerUid};
-pub use proxy_line::{CircuitId, PROXY_LINE_BYTES_MAX, ProxyLineError, read_proxy_line};
-pub use socks::{DialError, Isolation, SocksError, dial};
+pub use proxy_line::{CircuitId, PROXY_LINE_BYTES_MAX, ProxyLineError, parse_proxy_line, read_proxy_line};
+pub use socks::{DialError, Isolation, SocksError, dial, handshake};
 
 /// The stream both ends use.
 #[expect(clippy::disallowed_types, reason = "net is where AF_UNIX streams are made")]

@@ -65,14 +65,17 @@ pub async fn read_proxy_line<R: AsyncRead + Unpin>(
         Ok(length)
     };
     let length = tokio::time::timeout(deadline, read).await.map_err(|_| ProxyLineError::Missing)??;
-    parse(line.get(..length).unwrap_or_default())
+    parse_proxy_line(line.get(..length).unwrap_or_default())
 }
 
 /// `PROXY TCP6 fc00:dead:beef:4dad::0:1 ::1 1 1\r\n` with the shortest spelling of every part.
 const LINE_BYTES_MIN: usize = b"PROXY TCP6 fc00:dead:beef:4dad:: :: 0 0\r\n".len();
 
-/// The id in a line; pure, so that it can be tested on any bytes.
-pub(crate) fn parse(line: &[u8]) -> Result<CircuitId, ProxyLineError> {
+/// The id in a whole line, CRLF included; pure, so that it can be tried on any bytes.
+///
+/// # Errors
+/// `Malformed`.
+pub fn parse_proxy_line(line: &[u8]) -> Result<CircuitId, ProxyLineError> {
     let line = line.strip_suffix(b"\r\n").and_then(|line| std::str::from_utf8(line).ok());
     let line = line.ok_or(ProxyLineError::Malformed)?;
     let mut words = line.split(' ');
@@ -99,9 +102,9 @@ mod tests {
     #[test]
     fn a_line_of_c_tor_gives_its_circuit_id() {
         let line = b"PROXY TCP6 fc00:dead:beef:4dad::0:1b ::1 27 80\r\n";
-        assert_eq!(parse(line), Ok(CircuitId(27)));
+        assert_eq!(parse_proxy_line(line), Ok(CircuitId(27)));
         let line = b"PROXY TCP6 fc00:dead:beef:4dad::ffff:ffff ::1 65535 80\r\n";
-        assert_eq!(parse(line), Ok(CircuitId(u32::MAX)));
+        assert_eq!(parse_proxy_line(line), Ok(CircuitId(u32::MAX)));
     }
 
     #[test]
@@ -116,7 +119,7 @@ mod tests {
             b"\xff\r\n",
             b"",
         ] {
-            assert_eq!(parse(line), Err(ProxyLineError::Malformed));
+            assert_eq!(parse_proxy_line(line), Err(ProxyLineError::Malformed));
         }
     }
 

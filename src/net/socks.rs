@@ -2,7 +2,7 @@
 
 use std::{fmt, io, path::Path, time::Duration};
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::Stream;
 
@@ -142,29 +142,38 @@ pub async fn dial(
 ) -> Result<Stream, DialError> {
     let connect = async {
         let mut stream = Stream::connect(socket).await.map_err(DialError::Proxy)?;
-        negotiate(&mut stream, host, port, isolation).await?;
+        handshake(&mut stream, host, port, isolation).await?;
         Ok(stream)
     };
     tokio::time::timeout(deadline, connect).await.map_err(|_| DialError::Deadline)?
 }
 
-async fn negotiate(stream: &mut Stream, host: &str, port: u16, isolation: &Isolation) -> Result<(), DialError> {
+/// Asks the proxy at the other end of `stream` for a connection. [`dial`] does this, with a deadline.
+///
+/// # Errors
+/// See [`DialError`]; the stream is of no use then.
+pub async fn handshake<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: &mut S,
+    host: &str,
+    port: u16,
+    isolation: &Isolation,
+) -> Result<(), DialError> {
     stream.write_all(&[VERSION, 1, METHOD_PASSWORD]).await.map_err(DialError::Broken)?;
-    if read::<2>(stream).await? != [VERSION, METHOD_PASSWORD] {
+    if read::<2, _>(stream).await? != [VERSION, METHOD_PASSWORD] {
         return Err(DialError::NotSocks);
     }
     let mut login = vec![PASSWORD_VERSION];
     push_short(&mut login, &isolation.username)?;
     push_short(&mut login, &isolation.password)?;
     stream.write_all(&login).await.map_err(DialError::Broken)?;
-    if read::<2>(stream).await? != [PASSWORD_VERSION, 0] {
+    if read::<2, _>(stream).await? != [PASSWORD_VERSION, 0] {
         return Err(DialError::NotSocks);
     }
     let mut request = vec![VERSION, COMMAND_CONNECT, 0, ADDRESS_NAME];
     push_short(&mut request, host)?;
     request.extend_from_slice(&port.to_be_bytes());
     stream.write_all(&request).await.map_err(DialError::Broken)?;
-    let [version, code, _, kind] = read::<4>(stream).await?;
+    let [version, code, _, kind] = read::<4, _>(stream).await?;
     if version != VERSION {
         return Err(DialError::NotSocks);
     }
@@ -174,11 +183,11 @@ async fn negotiate(stream: &mut Stream, host: &str, port: u16, isolation: &Isola
     skip_bound_address(stream, kind).await
 }
 
-async fn skip_bound_address(stream: &mut Stream, kind: u8) -> Result<(), DialError> {
+async fn skip_bound_address<S: AsyncRead + Unpin>(stream: &mut S, kind: u8) -> Result<(), DialError> {
     let address_bytes = match kind {
         ADDRESS_V4 => 4,
         ADDRESS_V6 => 16,
-        ADDRESS_NAME => usize::from(read::<1>(stream).await?[0]),
+        ADDRESS_NAME => usize::from(read::<1, _>(stream).await?[0]),
         _ => return Err(DialError::NotSocks),
     };
     let mut ignored = vec![0; address_bytes + 2];
@@ -192,7 +201,7 @@ fn push_short(bytes: &mut Vec<u8>, text: &str) -> Result<(), DialError> {
     Ok(())
 }
 
-async fn read<const N: usize>(stream: &mut Stream) -> Result<[u8; N], DialError> {
+async fn read<const N: usize, S: AsyncRead + Unpin>(stream: &mut S) -> Result<[u8; N], DialError> {
     let mut bytes = [0; N];
     stream.read_exact(&mut bytes).await.map_err(DialError::Broken)?;
     Ok(bytes)

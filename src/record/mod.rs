@@ -23,5 +23,5 @@ pub use context::Context;
 pub use encoding::{RECORD_VERSION, RecordDecodeError};
 pub use id::{GridId, HashedNodeId, IdError, NodeId};
 pub use secret::{GridSecret, NodeSecret, SecretError};
-pub use signed::{RECORD_BYTES_MAX, SIGNATURE_BYTES, SignatureError, SignedRecord, VerifiedRecord};
+pub use signed::{RECORD_BYTES_MAX, SIGNATURE_BYTES, SignError, SignatureError, SignedRecord, VerifiedRecord};
 pub use time::{LIFETIME_HOURS_MAX, Lifetime, SECONDS_PER_HOUR, Timestamp};

@@ -21,6 +21,18 @@ pub const SIGNATURE_BYTES: usize = 64;
 #[error("the signature does not hold")]
 pub struct SignatureError;
 
+/// Why a record is not signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SignError {
+    /// The key is another node's.
+    #[error("this key belongs to another node than the record names")]
+    WrongKey,
+    /// A claim is over its limit, or the whole record is.
+    #[error(transparent)]
+    Record(#[from] RecordDecodeError),
+}
+
 /// A well-formed record whose signature nobody has checked.
 ///
 /// # Security
@@ -95,10 +107,10 @@ impl ContactRecord {
     /// Signs the record with the key of the node it names.
     ///
     /// # Errors
-    /// A claim over its limit, a record over 2 KiB, or a key of another node (`NotCanonical`).
-    pub fn sign(&self, secret: &NodeSecret) -> Result<VerifiedRecord, RecordDecodeError> {
+    /// A claim over its limit, a record over 2 KiB, or a key of another node.
+    pub fn sign(&self, secret: &NodeSecret) -> Result<VerifiedRecord, SignError> {
         if secret.id() != self.node {
-            return Err(RecordDecodeError::NotCanonical);
+            return Err(SignError::WrongKey);
         }
         let mut bytes: Vec<u8> = encoding::encode(self)?;
         let signature = secret.sign(Context::ContactRecord, &bytes);

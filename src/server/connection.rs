@@ -29,8 +29,9 @@ const IDLE_DEADLINE: Duration = Duration::from_secs(120);
 const FRAME_DEADLINE: Duration = Duration::from_secs(30);
 /// For one frame of an answer to be taken by the carrier.
 const WRITE_DEADLINE: Duration = Duration::from_secs(60);
-/// One request fits: a read of it is one system call.
-const READ_BUFFER_BYTES: usize = LENGTH_BYTES + REQUEST_BUCKET_MAX.bytes();
+/// One request and a byte: a read that fills less than it was given room for tells tokio that nothing more is there, which
+/// saves a second system call to find out.
+const READ_BUFFER_BYTES: usize = LENGTH_BYTES + REQUEST_BUCKET_MAX.bytes() + 1;
 
 /// Why a stream ends.
 #[derive(Debug, PartialEq, Eq)]

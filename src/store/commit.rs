@@ -68,6 +68,12 @@ impl Store {
         self.state.rows
     }
 
+    /// Entries in the log.
+    #[cfg(test)]
+    pub(super) const fn entries(&self) -> u64 {
+        self.state.entries
+    }
+
     /// Makes all of `writes` and `marks` durable, or none. `now_millis` is any clock that only goes forward.
     ///
     /// # Errors

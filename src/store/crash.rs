@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     Store,
-    fault::{Act, Disk, Syncs, crashes},
+    fault::{Act, Disk, Syncs, after, crashes},
     log::SLACK_ENTRIES,
     model::{Model, Random, Workload, load_disk},
 };
@@ -90,6 +90,31 @@ fn crash_again(image: &[u8], found: usize, models: &[Model]) -> usize {
         held(image, 0, &models).unwrap_or_else(|error| panic!("crash in the recovery: {error}"));
     });
     images
+}
+
+/// After a kill the operating system still has what was never synced, and shows it. Recovery must not build on that
+/// before it is on the disk.
+#[test]
+fn a_kill_and_then_a_power_cut_in_the_recovery_lose_nothing() {
+    let (start, trace, models) = run(6, true, 8);
+    let mut images = 0;
+    for killed in (0..trace.len()).step_by(3) {
+        let done = &trace[..killed];
+        let synced = done.iter().rposition(|act| matches!(act, Act::Sync)).map_or(0, |last| last + 1);
+        let acknowledged = done.iter().rev().find_map(|act| match act {
+            Act::Acknowledged(groups) => Some(*groups),
+            _ => None,
+        });
+        let disk = Arc::new(Disk::holding(after(&start, done)));
+        let store = load_disk(&disk).unwrap().1.accept().unwrap();
+        let acts = [&done[synced..], &disk.trace()].concat();
+        drop(store);
+        crashes(&after(&start, &done[..synced]), &acts, Syncs::Hold, &mut Random(killed as u64), 2, |image, _| {
+            images += 1;
+            held(image, acknowledged.unwrap_or(0), &models).unwrap_or_else(|error| panic!("act {killed}: {error}"));
+        });
+    }
+    assert!(images > 1000, "{images}");
 }
 
 #[test]

@@ -2,11 +2,16 @@
 
 use std::sync::Arc;
 
+use redb::ReadableTable as _;
+
 use super::{
     Damage, OpenError,
     fault::Disk,
     header::HEADER_BYTES,
+    medium::Medium,
     model::{Model, Random, Workload, load_disk, quiet},
+    quarantine::{Quarantine, Shared},
+    row,
 };
 
 /// A store, shut down in an orderly way or not, and what is in it.
@@ -51,7 +56,8 @@ fn open(bytes: &[u8], model: &Model, what: &str) -> Outcome {
             assert!(load_disk(&disk).unwrap().0 == model, "{what}: accepted, but not sound");
             return Outcome::Right;
         }
-        Err(OpenError::Damaged(_) | OpenError::Foreign) => Outcome::Refused,
+        Err(OpenError::Damaged(_)) => Outcome::Refused,
+        Err(OpenError::Foreign) if !bytes.starts_with(b"redb\x1a\x0a\xa9\x0d\x0a") => Outcome::Refused,
         Err(error) => panic!("{what}: refused for the wrong reason: {error}"),
     };
     assert!(disk.bytes() == bytes, "{what}: refused, but written to");
@@ -120,11 +126,14 @@ fn a_damaged_store_is_right_or_refused_and_untouched() {
 #[test]
 fn every_bit_of_the_header_is_right_or_refused() {
     quiet();
-    let (sound, model) = stored(false);
-    for bit in 0..HEADER_BYTES * 8 {
-        let mut bytes = sound.clone();
-        bytes[bit / 8] ^= 1 << (bit % 8);
-        open(&bytes, &model, &format!("bit {bit}"));
+    // Flags and geometry of a store that was shut down in an orderly way; the slots too of one that was not.
+    for (orderly, bytes) in [(true, 64), (false, HEADER_BYTES)] {
+        let (sound, model) = stored(orderly);
+        for bit in 0..bytes * 8 {
+            let mut bytes = sound.clone();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            open(&bytes, &model, &format!("bit {bit}, orderly {orderly}"));
+        }
     }
 }
 
@@ -139,4 +148,43 @@ fn what_is_no_store_is_called_so() {
     assert!(matches!(open(&[7; 100]), OpenError::Damaged(Damage::Truncated)));
     assert!(matches!(open(&[7; 10_000]), OpenError::Foreign));
     assert!(matches!(open(&[0; 10_000]), OpenError::Foreign));
+}
+
+/// Changes a sound store with redb itself, so that every checksum holds; and what loading it says.
+fn meddled(change: impl FnOnce(&redb::WriteTransaction)) -> Damage {
+    let disk = Arc::new(Disk::holding(stored(true).0));
+    let backend = Shared(Quarantine::open(Medium::Disk(Arc::clone(&disk))));
+    let database = redb::Builder::new().create_with_backend(backend).unwrap();
+    let transaction = database.begin_write().unwrap();
+    change(&transaction);
+    transaction.commit().unwrap();
+    drop(database);
+    match load_disk(&disk).map(|_| ()) {
+        Err(OpenError::Damaged(damage)) => damage,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn rows_that_are_missing_too_many_or_wrong_are_noticed_where_checksums_hold() {
+    type Change = fn(&redb::WriteTransaction);
+    let changes: [(Change, Damage); 8] = [
+        (|change| drop(change.open_table(row::LOG).unwrap().pop_first().unwrap()), Damage::Count),
+        (|change| drop(change.open_table(row::LOG).unwrap().pop_last().unwrap()), Damage::Count),
+        (|change| drop(change.open_table(row::EVIDENCE).unwrap().pop_last().unwrap()), Damage::Count),
+        (|change| drop(change.open_table(row::LOG).unwrap().insert(1 << 40, [7; 32].as_slice())), Damage::Count),
+        (|change| drop(change.open_table(row::LOG).unwrap().insert(1 << 50, [7; 32].as_slice())), Damage::Row),
+        (|change| drop(change.open_table(row::LOG).unwrap().insert(0, [7; 31].as_slice())), Damage::Row),
+        (|change| drop(change.open_table(row::META).unwrap().insert(row::STATE_KEY, [7].as_slice())), Damage::Row),
+        (under_another_node, Damage::Record),
+    ];
+    for (number, (change, damage)) in changes.into_iter().enumerate() {
+        assert_eq!(meddled(change), damage, "change {number}");
+    }
+}
+
+fn under_another_node(change: &redb::WriteTransaction) {
+    let mut log = change.open_table(row::LOG).unwrap();
+    let (key, value) = log.last().unwrap().map(|(key, value)| (key.value(), value.value().to_vec())).unwrap();
+    log.insert(key, [[7; 32].as_slice(), &value[32..]].concat().as_slice()).unwrap();
 }

@@ -187,6 +187,11 @@ pub(super) fn crashes(
     }
 }
 
+/// The bytes after `acts`.
+pub(super) fn after(start: &[u8], acts: &[Act]) -> Vec<u8> {
+    image(start, &acts.iter().collect::<Vec<_>>(), |_| Fate::Done)
+}
+
 enum Fate {
     Done,
     Lost,

@@ -139,7 +139,7 @@ fn the_cap_refuses_what_grows_and_nothing_else() {
     let mut workload = Workload::new(1, 100);
     let mut model = Model::default();
     let mut refused = 0;
-    while refused < 10 {
+    for _ in 0..1000 {
         let (writes, marks) = (vec![workload.put()], workload.marks());
         match store.commit(&writes, marks, 0) {
             Ok(()) => model.apply(&writes, marks),
@@ -147,6 +147,7 @@ fn the_cap_refuses_what_grows_and_nothing_else() {
             Err(error) => panic!("{error}"),
         }
     }
+    assert!(refused > 900, "{refused}");
     let held: usize = model.rows.values().map(|(_, _, record)| record.len() + 40).sum();
     assert!((3_000..=4_000).contains(&held), "{held}");
     let node = *model.rows.keys().next().unwrap();
@@ -162,7 +163,8 @@ fn in_a_group_that_finds_no_room_what_makes_room_gets_through() {
     let (disk, mut store) = capped(4_000);
     let mut workload = Workload::new(1, 100);
     let mut model = Model::default();
-    loop {
+    for number in 0.. {
+        assert!(number < 1000, "there is no cap");
         let (writes, marks) = (vec![workload.put()], workload.marks());
         if store.commit(&writes, marks, 0).is_err() {
             break;

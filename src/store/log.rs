@@ -80,3 +80,37 @@ pub(super) fn apply(index: &mut Index, changes: BTreeMap<NodeId, Option<Spot>>) 
         };
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::store::{
+        fault::Disk,
+        model::{Model, Workload, load_disk},
+    };
+
+    #[test]
+    fn rows_that_are_never_published_again_move_and_stay_while_the_log_stays_short() {
+        let disk = Arc::new(Disk::default());
+        let mut store = load_disk(&disk).unwrap().1.accept().unwrap();
+        let mut workload = Workload::new(21, 900);
+        let mut model = Model::default();
+        let marks = workload.marks();
+        let cold: Vec<_> = (0..4000).map(|_| workload.put()).collect();
+        let hot: Vec<_> = cold.iter().cycle().take(10_000).map(|_| cold[0].clone()).collect();
+        let mut moved = 0;
+        for writes in cold.chunks(100).chain(hot.chunks(100)) {
+            let before = store.entries();
+            store.commit(writes, marks, 0).unwrap();
+            model.apply(writes, marks);
+            let longest = 2 * store.rows() + SLACK_ENTRIES + 2 * writes.len() as u64;
+            assert!(store.entries() <= longest, "{} entries, {} rows", store.entries(), store.rows());
+            moved += u64::from(store.entries() > before && before > entries_kept(store.rows()));
+        }
+        assert!(moved > 3, "nothing had to move: {moved}");
+        drop(store);
+        assert!(load_disk(&disk).unwrap().0 == model);
+    }
+}

@@ -84,6 +84,18 @@ async fn lookups_at_once_do_not_wait_for_each_other() {
 }
 
 #[tokio::test]
+async fn many_publishers_do_not_keep_a_lookup_from_its_stream() {
+    let net = Net::new(polite);
+    for number in 0..100 {
+        net.client.publish(&introducer(), &record(number, 1)).await.unwrap();
+    }
+    for _ in 0..3 {
+        net.client.lookup(&introducer(), node(1)).await.unwrap();
+    }
+    assert_eq!(net.dials().len(), 100 + 1);
+}
+
+#[tokio::test]
 async fn each_answer_of_a_proxy_has_its_message() {
     let codes = [0xf0, 0xf1, 0xf2, 0xf3, 0xf4, 0xf5, 0xf6, 0xf7, 0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x07, 0x42];
     let mut messages = BTreeSet::new();

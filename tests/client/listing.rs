@@ -19,7 +19,7 @@ async fn all(mut listing: Listing) -> Result<Vec<VerifiedRecord>, ClientError> {
 
 #[tokio::test]
 async fn credit_comes_before_it_runs_out() {
-    const PAGES: u16 = 50;
+    const PAGES: u16 = 100;
     let net = Net::new(|mut peer| async move {
         let Some(Request::List { credit_pages, .. }) = peer.request().await else {
             panic!("not a listing");

@@ -130,7 +130,7 @@ fn lasting(node: &Node, claims: ContactRecord, hours: u16) -> VerifiedRecord {
     node.sign(&ContactRecord { lifetime: Lifetime::from_hours(hours).expect("within limits"), ..claims })
 }
 
-/// A record of a day that was taken back by one of an hour.
+/// A record that was taken back by one of an hour.
 struct Withdrawn {
     node: Node,
     record: VerifiedRecord,
@@ -138,9 +138,9 @@ struct Withdrawn {
 }
 
 impl Withdrawn {
-    fn at(faked: &Faked) -> Self {
-        let node = Node::new(1);
-        let record = lasting(&node, node.claims(1), 24);
+    fn at(faked: &Faked, hours: u16) -> Self {
+        let node = Node::new(hours.into());
+        let record = lasting(&node, node.claims(1), hours);
         let withdrawal = lasting(&node, ContactRecord { services: Vec::new(), ..node.claims(2) }, 1);
         assert_eq!(faked.publish(&record), Answer::Accepted);
         assert!(faked.shows(&node));
@@ -176,15 +176,22 @@ impl Withdrawn {
 #[test]
 fn a_withdrawn_record_stays_withdrawn_whatever_the_clock_does() {
     let mut faked = Faked::start();
-    let withdrawn = Withdrawn::at(&faked);
-    withdrawn.stays_so(&mut faked, "at once");
-    faked.set(5);
-    withdrawn.stays_so(&mut faked, "after the withdrawal itself expired");
-    faked.set(TEN_DAYS_HOURS);
-    withdrawn.stays_expired(&mut faked, "ten days ahead");
-    faked.says(JUMPED, 1);
-    faked.set(5);
-    withdrawn.stays_so(&mut faked, "ten days ahead and back");
+    let (withdrawn, for_a_month) = (Withdrawn::at(&faked, 24), Withdrawn::at(&faked, 720));
+    for (hours, when) in [
+        (0, "at once"),
+        (5, "after the withdrawal itself expired"),
+        (TEN_DAYS_HOURS, "ten days ahead"),
+        (5, "ten days ahead and back"),
+    ] {
+        faked.set(hours);
+        for_a_month.stays_so(&mut faked, when);
+        if hours == TEN_DAYS_HOURS {
+            withdrawn.stays_expired(&mut faked, when);
+            faked.says(JUMPED, 1);
+        } else {
+            withdrawn.stays_so(&mut faked, when);
+        }
+    }
     // Two steps of less than a day each, with a restart between: a clock that may be right, so the key is forgotten.
     faked.set(20);
     faked.restart();
@@ -193,12 +200,13 @@ fn a_withdrawn_record_stays_withdrawn_whatever_the_clock_does() {
     withdrawn.stays_expired(&mut faked, "forty hours later");
     faked.set(0);
     withdrawn.stays_expired(&mut faked, "forgotten, and the clock is back");
+    for_a_month.stays_so(&mut faked, "others were forgotten");
 }
 
 #[test]
 fn a_jump_is_told_within_a_minute_or_two_and_nothing_is_forgotten() {
     let mut faked = Faked::start();
-    let withdrawn = Withdrawn::at(&faked);
+    let withdrawn = Withdrawn::at(&faked, 24);
     let short = Node::new(2);
     assert_eq!(faked.publish(&lasting(&short, short.claims(1), 24)), Answer::Accepted);
     assert!(!faked.log().contains(JUMPED));
@@ -214,7 +222,7 @@ fn a_jump_is_told_within_a_minute_or_two_and_nothing_is_forgotten() {
 #[test]
 fn once_the_clock_is_confirmed_what_expired_is_forgotten_and_stays_away() {
     let mut faked = Faked::start();
-    let withdrawn = Withdrawn::at(&faked);
+    let withdrawn = Withdrawn::at(&faked, 24);
     let (short, long) = (Node::new(2), Node::new(3));
     let expired = lasting(&short, short.claims(1), 24);
     assert_eq!(faked.publish(&expired), Answer::Accepted);
@@ -234,9 +242,10 @@ fn once_the_clock_is_confirmed_what_expired_is_forgotten_and_stays_away() {
     withdrawn.stays_expired(&mut faked, "forgotten");
     assert_eq!(faked.publish(&expired), Answer::Refused(RefusalCode::Expired, None));
     assert!(!faked.shows(&short) && faked.shows(&long));
-    // Time goes on: what lasts longer than anything forgotten is welcome.
-    assert_eq!(faked.publish(&lasting(&short, short.claims(2), 720)), Answer::Accepted);
+    // What lasts longer than anything forgotten is welcome, with any seq: the key is a new one.
+    assert_eq!(faked.publish(&lasting(&short, short.claims(0), 720)), Answer::Accepted);
     assert!(faked.shows(&short));
+    assert_eq!(faked.publish(&expired), Answer::Refused(RefusalCode::Expired, None), "though its seq is higher");
 }
 
 #[test]

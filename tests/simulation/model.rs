@@ -33,6 +33,8 @@ pub struct Model {
     pub rows: BTreeMap<NodeId, Row>,
     pub ever: BTreeMap<NodeId, Ever>,
     pub marks: Option<Marks>,
+    /// The latest floor that was ever forgotten; what ends by then may be older than something forgotten.
+    pub forgotten: Option<Timestamp>,
 }
 
 impl Model {
@@ -56,6 +58,13 @@ impl Model {
         let expires_latest = ever.map_or(expires, |ever| ever.expires_latest.max(expires));
         self.ever.insert(node, Ever { seq, expires_latest });
         self.rows.insert(node, row);
+    }
+
+    /// A row is gone, and with it the memory of what came before.
+    pub fn forget(&mut self, node: &NodeId) -> Row {
+        let row = self.rows.remove(node).expect("what is forgotten was there");
+        self.forgotten = self.forgotten.max(Some(row.floor_until));
+        row
     }
 
     /// What a reader should be shown.

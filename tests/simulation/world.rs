@@ -72,7 +72,6 @@ impl Tally {
 }
 
 struct Node {
-    secret: NodeSecret,
     seq: u64,
     signed: Vec<Vec<u8>>,
 }
@@ -120,7 +119,7 @@ impl World {
     pub fn new(seed: u64) -> Self {
         let start = Now { wall: Timestamp::from_hours(START_HOUR), steady_millis: 0 };
         let directory = Directory::new(policy(), start, Marks::NONE, 1);
-        let nodes = (0..NODES).map(|number| Node { secret: secret(number), seq: 0, signed: Vec::new() }).collect();
+        let nodes = (0..NODES).map(|_| Node { seq: 0, signed: Vec::new() }).collect();
         Self {
             random: seed,
             follower: Follower { cursor: directory.cursor(None), knows: BTreeMap::new() },
@@ -288,6 +287,8 @@ impl World {
             }
             Ok(Admission::Change(change)) => {
                 assert!(!in_flight, "two changes of one key in flight");
+                let expires = Some(record.claims().expires());
+                assert!(expires > self.model.forgotten, "a record was admitted whose floor may have been forgotten");
                 self.in_flight.push(change);
                 true
             }
@@ -434,7 +435,7 @@ impl World {
                 now.wall.hours().abs_diff(expected) <= CLOCK_JUMP_HOURS_MAX + 1,
                 "forgotten on a wrong clock's word"
             );
-            let row = self.model.rows.remove(&node).expect("what is forgotten was there");
+            let row = self.model.forget(&node);
             assert!(row.floor_until.plus_hours(CLOCK_SKEW_HOURS_MAX) <= now.wall, "a floor was forgotten too early");
             self.model.marks = Some(self.directory.marks());
             self.tally.count("forgotten");

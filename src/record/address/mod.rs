@@ -15,7 +15,7 @@ pub use onion::OnionAddress;
 #[non_exhaustive]
 pub enum AddressError {
     /// No `:port` at the end, or not a number of 16 bits in its one spelling.
-    #[error("it must end in `:port`, a number from 1 to 65535")]
+    #[error("it must end in `:port`, a number from 1 to 65535 (in I2P also 0)")]
     Port,
     /// Not lower-case base32 of the right length.
     #[error("an onion address has 56 characters (a-z, 2-7) before `.onion`")]

@@ -47,7 +47,7 @@ impl Book {
             let node = Node::new(publisher * 1_000_000 + number);
             let seq = self.next_seq.entry(number).or_insert(1);
             // Some are taken back.
-            let record = if *seq % 5 == 0 { node.withdrawal(*seq) } else { node.record(*seq) };
+            let record = if seq.is_multiple_of(5) { node.withdrawal(*seq) } else { node.record(*seq) };
             self.sent.entry(node.id()).or_default().insert(record.bytes().to_vec());
             match wire.publish(record.bytes()) {
                 Ok(Answer::Accepted) => {

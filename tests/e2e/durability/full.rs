@@ -64,8 +64,8 @@ impl SmallDisk {
         let mut size = 1 << 20;
         while size > 0 {
             match ballast.write(&vec![0x55; size]) {
-                Ok(_) => {}
-                Err(_) => size /= 2,
+                Ok(written) if written > 0 => {}
+                _ => size /= 2,
             }
         }
         let taken = ballast.metadata().expect("a file").len();

@@ -1,0 +1,121 @@
+//! Rows of what was measured, next to the machine's own limit and the goal; as a table or as JSON.
+
+use std::fmt;
+
+use crate::Scale;
+
+pub struct Report {
+    scale: Scale,
+    rows: Vec<Row>,
+}
+
+pub struct Row {
+    part: &'static str,
+    what: String,
+    value: f64,
+    unit: &'static str,
+    limit: Option<(String, f64)>,
+    goal: Option<Goal>,
+}
+
+/// Unit as the row's.
+#[derive(Clone, Copy)]
+pub enum Goal {
+    AtMost(f64),
+}
+
+impl Row {
+    /// What the machine does by itself, in the same unit.
+    #[must_use]
+    pub fn against(mut self, limit: impl Into<String>, value: f64) -> Self {
+        self.limit = Some((limit.into(), value));
+        self
+    }
+
+    #[must_use]
+    pub fn goal(mut self, goal: Goal) -> Self {
+        self.goal = Some(goal);
+        self
+    }
+
+    fn met(&self) -> Option<bool> {
+        self.goal.map(|Goal::AtMost(most)| self.value <= most)
+    }
+}
+
+impl Report {
+    pub const fn new(scale: Scale) -> Self {
+        Self { scale, rows: Vec::new() }
+    }
+
+    pub fn add(&mut self, row: Row) {
+        eprintln!("  {:8} {:58} {:>12} {}", row.part, row.what, number(row.value), row.unit);
+        self.rows.push(row);
+    }
+
+    pub fn json(&self) -> String {
+        let rows: Vec<_> = self
+            .rows
+            .iter()
+            .map(|row| {
+                serde_json::json!({
+                    "part": row.part, "what": row.what, "value": row.value, "unit": row.unit,
+                    "limit": row.limit.as_ref().map(|(name, value)| serde_json::json!({"what": name, "value": value})),
+                    "goal_at_most": row.goal.map(|Goal::AtMost(most)| most),
+                    "goal_met": row.met(),
+                })
+            })
+            .collect();
+        let scale = self.scale;
+        let scale = serde_json::json!({
+            "published": scale.published, "lookups": scale.lookups, "stored": scale.stored,
+            "signatures": scale.signatures, "watched_changes": scale.watched_changes,
+        });
+        serde_json::to_string_pretty(&serde_json::json!({"scale": scale, "rows": rows})).expect("plain values")
+    }
+}
+
+pub fn row(part: &'static str, what: impl Into<String>, value: f64, unit: &'static str) -> Row {
+    Row { part, what: what.into(), value, unit, limit: None, goal: None }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{:?}\n", self.scale)?;
+        writeln!(f, "{:<58} {:>17}   {:<58} goal", "anteroom", "", "this machine by itself, in this run")?;
+        let mut part = "";
+        for row in &self.rows {
+            if row.part != part {
+                part = row.part;
+                writeln!(f, "-- {part}")?;
+            }
+            write!(f, "{:<58} {:>12} {:<4}", row.what, number(row.value), row.unit)?;
+            let limit = row
+                .limit
+                .as_ref()
+                .map(|(name, value)| format!("{} {} {name} ({:.2}x)", number(*value), row.unit, row.value / value));
+            write!(f, "   {:<58}", limit.unwrap_or_default())?;
+            if let (Some(Goal::AtMost(most)), Some(met)) = (row.goal, row.met()) {
+                write!(f, " <= {} {}: {}", number(most), row.unit, if met { "met" } else { "MISSED" })?;
+            }
+            writeln!(f)?;
+        }
+        Ok(())
+    }
+}
+
+/// Three digits that count, thousands apart.
+fn number(value: f64) -> String {
+    if value.abs() < 100.0 {
+        return format!("{value:.2}");
+    }
+    let whole = format!("{value:.0}");
+    let mut grouped = String::new();
+    for (index, digit) in whole.chars().enumerate() {
+        if index > 0 && (whole.len() - index) % 3 == 0 {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}

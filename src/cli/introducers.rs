@@ -1,0 +1,141 @@
+//! Who is asked: from a node's configuration, or from flags.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{
+    failure::{Exit, Failure, system},
+    output,
+};
+use crate::{
+    client::{Client, ClientError, ClientSettings, Introducer, LOOKUP_BITS_EXACT},
+    config::{NodeConfig, SOCKS_DEFAULT},
+    record::{AddressKinds, GridId},
+};
+
+/// Where a reading command looks.
+#[derive(Args)]
+pub(super) struct Whom {
+    /// A node's or reader's configuration: grid, introducers, SOCKS socket
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Address of an introducer, `….onion:80`, in place of the configuration's; again for more, asked in this order
+    #[arg(long, value_name = "ADDRESS")]
+    introducer: Vec<Introducer>,
+    /// Id of the grid, in place of the configuration's
+    #[arg(long, value_name = "ID")]
+    grid: Option<GridId>,
+    /// AF_UNIX socket of tor's SOCKS port, in place of the configuration's
+    #[arg(long, value_name = "PATH")]
+    socks: Option<PathBuf>,
+}
+
+/// A client and the introducers it asks.
+pub(super) struct Asked {
+    pub(super) client: Client,
+    pub(super) introducers: Vec<Introducer>,
+}
+
+impl Whom {
+    /// `exact` allows lookups that name the node.
+    pub(super) fn resolve(&self, exact: bool) -> Result<Asked, Failure> {
+        let config = self.config.as_deref().map(NodeConfig::load).transpose()?;
+        let missing = |what: &str, flag: &str| {
+            Failure::new(Exit::Usage, format_args!("{what} is missing"))
+                .hint(format_args!("name a configuration with --config node.toml, or give {flag}"))
+        };
+        let grid = self.grid.or(config.as_ref().map(|config| config.grid));
+        let grid = grid.ok_or_else(|| missing("the grid", "--grid grid1…"))?;
+        let introducers = match (&self.introducer, &config) {
+            (given, _) if !given.is_empty() => given.clone(),
+            (_, Some(config)) => introducers(config)?,
+            (_, None) => return Err(missing("the introducer", "--introducer ….onion:80")),
+        };
+        let socks = self.socks.clone().or(config.as_ref().map(|config| config.socks.clone()));
+        let addresses = config.map_or_else(AddressKinds::default, |config| config.addresses);
+        let client = client(socks.unwrap_or_else(|| SOCKS_DEFAULT.into()), grid, addresses, exact)?;
+        Ok(Asked { client, introducers })
+    }
+}
+
+impl Asked {
+    /// The first answer, asking one after the other.
+    pub(super) async fn first<T>(
+        &self,
+        ask: impl AsyncFn(&Client, &Introducer) -> Result<T, ClientError>,
+    ) -> Result<T, Failure> {
+        let found = self.find(async |client, introducer| ask(client, introducer).await.map(Some)).await?;
+        found.ok_or_else(|| Failure::new(Exit::Usage, "no introducer is configured"))
+    }
+
+    /// The first answer that is something, asking one after the other; `None` when who answered had nothing.
+    pub(super) async fn find<T>(
+        &self,
+        ask: impl AsyncFn(&Client, &Introducer) -> Result<Option<T>, ClientError>,
+    ) -> Result<Option<T>, Failure> {
+        let (mut last, mut answered) = (None, false);
+        for introducer in &self.introducers {
+            match ask(&self.client, introducer).await {
+                Ok(Some(answer)) => return Ok(Some(answer)),
+                Ok(None) => answered = true,
+                Err(error) => {
+                    if self.introducers.len() > 1 {
+                        output::say(format_args!("{introducer}: {error}"));
+                    }
+                    last = Some(error);
+                }
+            }
+        }
+        match last {
+            Some(error) if !answered => Err(error.into()),
+            _ => Ok(None),
+        }
+    }
+
+    /// Says what was received and not shown, if anything was.
+    pub(super) fn tell_dropped(&self) {
+        let dropped = self.client.dropped();
+        let reasons = [
+            (dropped.malformed, "malformed"),
+            (dropped.wrong_grid, "of another grid"),
+            (dropped.not_asked, "not asked for"),
+            (dropped.address_kind, "with a kind of address that the configuration does not admit"),
+            (dropped.expired, "expired"),
+            (dropped.issued_in_future, "from the future (check `date -u`)"),
+            (dropped.signature, "with a wrong signature"),
+            (dropped.not_newer, "not newer than one already seen"),
+        ];
+        let told: Vec<_> =
+            reasons.iter().filter(|(count, _)| *count > 0).map(|(count, reason)| format!("{count} {reason}")).collect();
+        if !told.is_empty() {
+            output::say(format_args!("Received and not shown: {}", told.join(", ")));
+        }
+    }
+}
+
+/// The introducers of a configuration.
+pub(super) fn introducers(config: &NodeConfig) -> Result<Vec<Introducer>, Failure> {
+    if config.introducers.is_empty() {
+        return Err(Failure::new(Exit::Usage, "`introducers` is empty")
+            .hint("write the address of at least one introducer of the grid there"));
+    }
+    let parsed = config.introducers.iter().cloned().map(Introducer::try_from).collect::<Result<_, _>>();
+    parsed.map_err(|error| Failure::new(Exit::Usage, error))
+}
+
+/// A client for one command.
+pub(super) fn client(socks: PathBuf, grid: GridId, addresses: AddressKinds, exact: bool) -> Result<Client, Failure> {
+    let mut settings = ClientSettings::new(socks, grid);
+    settings.addresses = addresses;
+    if exact {
+        settings.lookup_bits_max = LOOKUP_BITS_EXACT;
+    }
+    Client::new(settings).map_err(system("no client can be made"))
+}
+
+/// Runs a command of a client on an event loop of its own; SIGINT and SIGTERM end it as they end any program.
+pub(super) fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build();
+    runtime.map_err(system("the event loop does not start"))?.block_on(future)
+}

@@ -1,0 +1,163 @@
+//! The command line: one file a command, and nothing in it that a library user would miss.
+//!
+//! Data goes to standard output, words for people to standard error. Every failure says what to do about it and has a
+//! documented exit code.
+
+#[cfg(feature = "client")]
+mod about;
+#[cfg(feature = "carrier-loopback")]
+mod bridge;
+mod failure;
+mod generate;
+#[cfg(feature = "client")]
+mod introducers;
+#[cfg(any(feature = "client", feature = "server"))]
+mod keygen;
+#[cfg(feature = "client")]
+mod list;
+#[cfg(feature = "client")]
+mod lookup;
+#[cfg(feature = "client")]
+mod node;
+#[cfg(feature = "client")]
+mod outcomes;
+mod output;
+#[cfg(feature = "client")]
+mod publish;
+#[cfg(feature = "client")]
+mod record_file;
+#[cfg(feature = "server")]
+mod serve;
+#[cfg(any(feature = "client", feature = "server"))]
+mod setup;
+#[cfg(feature = "client")]
+mod show;
+#[cfg(feature = "client")]
+mod stay;
+#[cfg(feature = "client")]
+mod watch;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use failure::Failure;
+
+const ABOUT: &str = "An introducer for grids that live behind Tor and I2P";
+const EXIT_CODES: &str = "Exit codes: 0 done; 1 failed; 2 wrong usage, configuration or key file; 3 refused by the \
+    introducer; 4 introducer or network not reachable; 5 introducer busy; 6 not found; 7 some introducers took the record and \
+    others did not.";
+
+#[derive(Parser)]
+#[command(name = "anteroom", version, about = ABOUT, max_term_width = 100)]
+struct Arguments {
+    /// Say more on standard error; twice says most. Addresses and ids are never logged.
+    #[arg(short, long, global = true, display_order = 900, action = clap::ArgAction::Count)]
+    verbose: u8,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Write a commented configuration file for an introducer or a node
+    #[cfg(any(feature = "client", feature = "server"))]
+    #[command(subcommand)]
+    Init(setup::Role),
+    /// Run an introducer
+    #[cfg(feature = "server")]
+    Serve(serve::Serve),
+    /// Say that this machine's clock is right, after an introducer found it jumping
+    #[cfg(feature = "server")]
+    ConfirmClock(serve::ConfirmClock),
+    /// The key of a grid
+    #[cfg(any(feature = "client", feature = "server"))]
+    #[command(subcommand)]
+    Grid(keygen::Grid),
+    /// A node's key and contact record
+    #[cfg(feature = "client")]
+    #[command(subcommand)]
+    Node(node::Node),
+    /// List the records of a grid
+    #[cfg(feature = "client")]
+    List(list::List),
+    /// Find one node's record
+    #[cfg(feature = "client")]
+    Lookup(lookup::Lookup),
+    /// Follow the records of a grid as they change
+    #[cfg(feature = "client")]
+    Watch(watch::Watch),
+    /// Ask an introducer for its rules
+    #[cfg(feature = "client")]
+    About(about::About),
+    /// Offer a SOCKS port of 127.0.0.1 as an AF_UNIX socket
+    #[cfg(feature = "carrier-loopback")]
+    SocksBridge(bridge::SocksBridge),
+    /// Write completions for a shell to standard output
+    Completions(generate::Completions),
+    /// Write man pages, one a command
+    Man(generate::Man),
+}
+
+/// Parses the command line, runs the command, and turns its end into an exit code.
+pub fn main() -> ExitCode {
+    let parsed = command().try_get_matches().and_then(|matches| Arguments::from_arg_matches(&matches));
+    let arguments = match parsed {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help and version are no errors; clap knows which stream each belongs to.
+            let _ = error.print();
+            return if error.use_stderr() { failure::Exit::Usage.into() } else { ExitCode::SUCCESS };
+        }
+    };
+    match run(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+/// The command line with the exit codes below the help of every command, where somebody who writes a script looks.
+fn command() -> clap::Command {
+    with_exit_codes(Arguments::command())
+}
+
+fn with_exit_codes(command: clap::Command) -> clap::Command {
+    let command = command.mut_subcommands(with_exit_codes).after_help(EXIT_CODES);
+    match command.get_after_long_help() {
+        Some(text) => {
+            let text = format!("{text}\n\n{EXIT_CODES}");
+            command.after_long_help(text)
+        }
+        None => command,
+    }
+}
+
+fn run(arguments: Arguments) -> Result<(), Failure> {
+    let verbose = arguments.verbose;
+    #[cfg(feature = "server")]
+    let verbose = verbose.saturating_add(u8::from(matches!(arguments.command, Command::Serve(_))));
+    crate::redact::logging(verbose);
+    match arguments.command {
+        #[cfg(any(feature = "client", feature = "server"))]
+        Command::Init(role) => role.run(),
+        #[cfg(feature = "server")]
+        Command::Serve(command) => command.run(),
+        #[cfg(feature = "server")]
+        Command::ConfirmClock(command) => command.run(),
+        #[cfg(any(feature = "client", feature = "server"))]
+        Command::Grid(command) => command.run(),
+        #[cfg(feature = "client")]
+        Command::Node(command) => command.run(),
+        #[cfg(feature = "client")]
+        Command::List(command) => command.run(),
+        #[cfg(feature = "client")]
+        Command::Lookup(command) => command.run(),
+        #[cfg(feature = "client")]
+        Command::Watch(command) => command.run(),
+        #[cfg(feature = "client")]
+        Command::About(command) => command.run(),
+        #[cfg(feature = "carrier-loopback")]
+        Command::SocksBridge(command) => command.run(),
+        Command::Completions(arguments) => arguments.run(command()),
+        Command::Man(arguments) => arguments.run(command()),
+    }
+}

@@ -1,0 +1,132 @@
+//! A node's key and record: made, signed, shown. Signing needs no network.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+
+use super::{
+    failure::{Exit, Failure},
+    keygen::{Keygen, seed},
+    output, publish, record_file, show,
+};
+use crate::{
+    ambient,
+    config::NodeConfig,
+    keys::{self, SeqCounter},
+    record::{ContactRecord, NodeSecret, Seq, VerifiedRecord},
+};
+
+#[derive(Subcommand)]
+pub(super) enum Node {
+    /// Make the key of a new node
+    Keygen(Keygen),
+    /// Sign a record into a file, to be published from another machine; needs no network
+    Sign(Sign),
+    /// Publish the node's record to every introducer of its configuration
+    Publish(publish::Publish),
+    /// Take the node's record back
+    Withdraw(publish::Withdraw),
+    /// Show a signed record, or a node's id
+    Show(show::Show),
+}
+
+#[derive(Args)]
+pub(super) struct Sign {
+    /// The node's configuration
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// File for the signed record; an older record there is replaced, anything else is left alone
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// Sign a withdrawal: a record without services
+    #[arg(long)]
+    withdraw: bool,
+    /// Print a JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+impl Node {
+    pub(super) fn run(self) -> Result<(), Failure> {
+        match self {
+            Self::Keygen(arguments) => {
+                let secret = NodeSecret::from_seed(seed()?);
+                keys::create_node(&arguments.out, &secret)?;
+                arguments.tell("node", &secret.id().to_string())?;
+                output::say(format_args!(
+                    "The secret key is in {}. Keep a copy: who loses it has to become another node.\n\
+                     In a node.toml beside it: key = {:?}",
+                    arguments.out.display(),
+                    arguments.out.file_name().unwrap_or_default(),
+                ));
+                Ok(())
+            }
+            Self::Sign(arguments) => arguments.run(),
+            Self::Publish(arguments) => arguments.run(),
+            Self::Withdraw(arguments) => arguments.run(),
+            Self::Show(arguments) => arguments.run(),
+        }
+    }
+}
+
+impl Sign {
+    fn run(self) -> Result<(), Failure> {
+        let config = NodeConfig::load(&self.config)?;
+        let mut signer = Signer::open(&config)?;
+        let record = signer.sign(&config, if self.withdraw { Says::Withdrawal } else { Says::Services }, 0)?;
+        record_file::write(&self.out, &record)?;
+        output::record(&record, self.json)
+    }
+}
+
+/// What a record says.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Says {
+    Services,
+    Withdrawal,
+}
+
+/// A node's key and its counter, held by one process at a time.
+pub(super) struct Signer {
+    secret: NodeSecret,
+    counter: SeqCounter,
+}
+
+impl Signer {
+    pub(super) fn open(config: &NodeConfig) -> Result<Self, Failure> {
+        let key = key_path(config)?;
+        Ok(Self { secret: keys::load_node(key)?, counter: SeqCounter::open(key)? })
+    }
+
+    /// Signs with a number above every earlier one and above `seq`.
+    pub(super) fn sign(&mut self, config: &NodeConfig, says: Says, seq: Seq) -> Result<VerifiedRecord, Failure> {
+        if says == Says::Services && config.services.is_empty() {
+            return Err(Failure::new(Exit::Usage, "the configuration offers nothing: there is no [[service]]").hint(
+                "type the service and its addresses there; addresses come from nowhere else. To take a record back: \
+                 anteroom node withdraw",
+            ));
+        }
+        let record = ContactRecord {
+            grid: config.grid,
+            node: self.secret.id(),
+            seq: self.counter.advance_beyond(seq)?,
+            issued: ambient::wall(),
+            lifetime: config.lifetime,
+            nickname: if says == Says::Services { config.nickname.clone() } else { None },
+            services: if says == Says::Services { config.services.clone() } else { Vec::new() },
+            grants: Vec::new(),
+        };
+        record.sign(&self.secret).map_err(|error| {
+            Failure::new(Exit::Usage, format_args!("the record can't be signed: {error}"))
+                .hint("shorten what the configuration says")
+        })
+    }
+}
+
+/// The key file a configuration names.
+pub(super) fn key_path(config: &NodeConfig) -> Result<&Path, Failure> {
+    config.key.as_deref().ok_or_else(|| {
+        Failure::new(Exit::Usage, "the configuration names no key")
+            .hint("make one with `anteroom node keygen --out node.key`, and add: key = \"node.key\"")
+    })
+}

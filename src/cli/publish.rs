@@ -1,0 +1,184 @@
+//! Publishing to every introducer of a configuration, and taking it back.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::Args;
+
+use super::{
+    failure::{Exit, Failure},
+    introducers::{block_on, client, introducers},
+    node::{Says, Signer},
+    outcomes::{Outcomes, Refusal},
+    output, record_file, stay,
+};
+use crate::{
+    ambient,
+    client::{Client, Introducer, Published},
+    config::NodeConfig,
+    protocol::RefusalCode,
+    record::{ContactRecord, VerifiedRecord},
+};
+
+/// Tries at a busy introducer before giving it up for now.
+const BUSY_TRIES_MAX: u32 = 5;
+/// Longest a busy introducer is waited for at once.
+const BUSY_WAIT_MAX: Duration = Duration::from_secs(120);
+
+#[derive(Args)]
+pub(super) struct Publish {
+    /// The node's configuration
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// Publish this signed record (see `anteroom node sign`) instead of signing a new one; needs no key
+    #[arg(long, value_name = "FILE", conflicts_with = "stay")]
+    record: Option<PathBuf>,
+    /// Stay and keep the record fresh, until SIGINT or SIGTERM
+    ///
+    /// A new record is published after about half of the lifetime, and at once on SIGHUP. The configuration is read again
+    /// each time; one with an error is told, and the last good one stays.
+    #[arg(long)]
+    stay: bool,
+    /// Print JSON, a document a publish: the record, and what each introducer made of it
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
+pub(super) struct Withdraw {
+    /// The node's configuration
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// Print a JSON document: the record, and what each introducer made of it
+    #[arg(long)]
+    json: bool,
+}
+
+impl Publish {
+    pub(super) fn run(self) -> Result<(), Failure> {
+        if self.stay {
+            return block_on(stay::stay(&self.config, self.json));
+        }
+        let config = NodeConfig::load(&self.config)?;
+        let publisher = Publisher::new(&config)?;
+        let outcomes = match &self.record {
+            Some(path) => {
+                let record = record_file::read(path)?;
+                refuse_unfit(record.claims(), &config)?;
+                block_on(async { Ok(publisher.publish(&record, None).await) })?
+            }
+            None => publisher.sign_and_publish(&config, Says::Services)?,
+        };
+        outcomes.tell(self.json)?;
+        outcomes.into_result()
+    }
+}
+
+impl Withdraw {
+    pub(super) fn run(self) -> Result<(), Failure> {
+        let config = NodeConfig::load(&self.config)?;
+        let outcomes = Publisher::new(&config)?.sign_and_publish(&config, Says::Withdrawal)?;
+        outcomes.tell(self.json)?;
+        outcomes.into_result()
+    }
+}
+
+/// What an introducer of this configuration would refuse does not leave the machine: the record may be meant for others.
+fn refuse_unfit(claims: &ContactRecord, config: &NodeConfig) -> Result<(), Failure> {
+    let unfit = |why: &str, hint: &str| Err(Failure::new(Exit::Usage, why).hint(hint));
+    if claims.grid != config.grid {
+        return unfit("the record is for another grid", "nothing was sent; name the configuration of that grid");
+    }
+    if claims.expires() <= ambient::wall() {
+        return unfit("the record has expired", "nothing was sent; sign a new one, and check `date -u`");
+    }
+    if claims.addresses().any(|address| !config.addresses.admits(address.kind())) {
+        return unfit(
+            "the record has an address on the open internet, which this configuration does not admit",
+            "nothing was sent; if the grid's rules do admit it, set `clearnet = true` in [addresses]",
+        );
+    }
+    Ok(())
+}
+
+/// Offers records to introducers.
+pub(super) struct Publisher {
+    client: Client,
+    pub(super) introducers: Vec<Introducer>,
+}
+
+/// Who can sign again, and what.
+pub(super) struct Resign<'a> {
+    pub(super) signer: &'a mut Signer,
+    pub(super) config: &'a NodeConfig,
+    pub(super) says: Says,
+}
+
+impl Publisher {
+    /// For all introducers of a configuration.
+    pub(super) fn new(config: &NodeConfig) -> Result<Self, Failure> {
+        let client = client(config.socks.clone(), config.grid, config.addresses, false)?;
+        Ok(Self { client, introducers: introducers(config)? })
+    }
+
+    fn sign_and_publish(&self, config: &NodeConfig, says: Says) -> Result<Outcomes, Failure> {
+        let mut signer = Signer::open(config)?;
+        let record = signer.sign(config, says, 0)?;
+        block_on(async { Ok(self.publish(&record, Some(Resign { signer: &mut signer, config, says })).await) })
+    }
+
+    /// Offers `record` to each. Where a newer one is known, the counter goes on from it and everybody gets the newer one.
+    pub(super) async fn publish(&self, record: &VerifiedRecord, mut resign: Option<Resign<'_>>) -> Outcomes {
+        let mut outcomes = Outcomes { record: record.clone(), each: Vec::new() };
+        // Each introducer may know another number, and no more than that: an end even when a second machine has the key.
+        let mut resigns_left = self.introducers.len();
+        let mut index = 0;
+        while let Some(introducer) = self.introducers.get(index).copied() {
+            let outcome = match (self.offer(&introducer, &outcomes.record).await, &mut resign) {
+                // A record that is older outdoes nothing, whatever the introducer says.
+                (Err(Refusal::Outdone(current)), Some(resign))
+                    if resigns_left > 0 && current.claims().seq >= outcomes.record.claims().seq =>
+                {
+                    resigns_left -= 1;
+                    match resign.signer.sign(resign.config, resign.says, current.claims().seq) {
+                        Ok(record) => {
+                            output::say("A newer record of this node is listed: signing again beyond it.");
+                            outcomes = Outcomes { record, each: Vec::new() };
+                            index = 0;
+                            continue;
+                        }
+                        Err(failure) => Err(failure),
+                    }
+                }
+                (outcome, _) => outcome.map_err(Failure::from),
+            };
+            outcomes.push(introducer, outcome);
+            index += 1;
+        }
+        outcomes
+    }
+
+    async fn offer(&self, introducer: &Introducer, record: &VerifiedRecord) -> Result<(), Refusal> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            match self.client.publish(introducer, record).await {
+                Ok(Published::Accepted) => return Ok(()),
+                Ok(Published::Refused {
+                    code: RefusalCode::Stale | RefusalCode::SeqConflict,
+                    current: Some(current),
+                }) => {
+                    return Err(Refusal::Outdone(current));
+                }
+                Ok(Published::Refused { code, .. }) => return Err(Refusal::Code(code)),
+                Ok(Published::Busy { retry_after }) if tries >= BUSY_TRIES_MAX || retry_after > BUSY_WAIT_MAX => {
+                    return Err(Refusal::Busy(retry_after));
+                }
+                Ok(Published::Busy { retry_after }) => {
+                    output::say(format_args!("{introducer} is busy: trying again in {} s", retry_after.as_secs()));
+                    tokio::time::sleep(retry_after).await;
+                }
+                Err(error) => return Err(Refusal::Client(error)),
+            }
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! Records as they change.
+
+use clap::Args;
+
+use super::{
+    failure::Failure,
+    introducers::{Whom, block_on},
+    output,
+};
+use crate::{ambient, client::Event, record::ServiceName};
+
+#[derive(Args)]
+#[command(after_long_help = output::JSON_HELP)]
+pub(super) struct Watch {
+    #[command(flatten)]
+    whom: Whom,
+    /// Only nodes that offer this service
+    #[arg(long, value_name = "NAME")]
+    service: Option<ServiceName>,
+    /// Print JSON, an object a line: `{"event":"record","record":{…}}`, `{"event":"caught_up"}`, `{"event":"tick"}`
+    #[arg(long)]
+    json: bool,
+}
+
+impl Watch {
+    pub(super) fn run(self) -> Result<(), Failure> {
+        let asked = self.whom.resolve(false)?;
+        block_on(async {
+            let mut subscription = asked
+                .first(async |client, introducer| client.watch(introducer, self.service.clone(), None).await)
+                .await?;
+            loop {
+                match subscription.next().await {
+                    Ok(event) => self.tell(&event)?,
+                    Err(crate::client::ClientError::Ended) => return Ok(()),
+                    Err(error) => output::say(format_args!("{error} (trying again by itself)")),
+                }
+            }
+        })
+    }
+
+    fn tell(&self, event: &Event) -> Result<(), Failure> {
+        match (event, self.json) {
+            (Event::Record(record), true) => {
+                output::data(serde_json::json!({ "event": "record", "record": output::json(record) }))
+            }
+            (Event::CaughtUp, true) => output::data(serde_json::json!({ "event": "caught_up" })),
+            (Event::Tick, true) => output::data(serde_json::json!({ "event": "tick" })),
+            (Event::Record(record), false) => output::data(output::text(record, ambient::wall())),
+            (Event::CaughtUp, false) => {
+                output::say("That is all for now; changes follow.");
+                Ok(())
+            }
+            (Event::Tick, false) => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! The command line as a person meets it: every help text and message is pinned, so that a change of words is seen.
+#![cfg(all(feature = "server", feature = "client", feature = "carrier-loopback"))]
+
+#[cfg(test)]
+#[path = "cli/bridge.rs"]
+mod bridge;
+#[cfg(test)]
+#[path = "cli/closed.rs"]
+mod closed;
+#[cfg(test)]
+#[path = "cli/faults.rs"]
+mod faults;
+#[cfg(test)]
+#[path = "cli/generated.rs"]
+mod generated;
+#[cfg(test)]
+#[path = "cli/keeping.rs"]
+mod keeping;
+#[path = "cli/network.rs"]
+mod network;
+#[cfg(test)]
+#[path = "cli/offline.rs"]
+mod offline;
+#[cfg(test)]
+#[path = "cli/online.rs"]
+mod online;
+#[path = "cli/program.rs"]
+mod program;
+#[cfg(test)]
+#[path = "cli/sockets.rs"]
+mod sockets;
+#[path = "support/socks.rs"]
+mod socks;
+
+#[test]
+fn every_text_is_as_it_was() {
+    let cases = trycmd::TestCases::new();
+    cases.env("COLUMNS", "100").register_bin("anteroom", std::path::Path::new(env!("CARGO_BIN_EXE_anteroom")));
+    // To take over a change that is meant: TRYCMD=overwrite cargo test --test cli
+    cases.case("tests/cli/*.trycmd");
+    cases.run();
+}

@@ -1,0 +1,25 @@
+//! The main job on a real Tor network: Debian's `tor` daemons, private, on loopback; every command is the real program.
+//! The tests share one network. `tests/rehearse` shows the first of them to a person.
+
+mod examples;
+mod grid;
+mod rehearsal;
+#[path = "../support/tornet/mod.rs"]
+mod tornet;
+mod watching;
+
+use std::sync::OnceLock;
+
+use tornet::TorNetwork;
+
+/// Started by the first test that needs it; its daemons end with this process.
+fn network() -> &'static TorNetwork {
+    static NETWORK: OnceLock<TorNetwork> = OnceLock::new();
+    NETWORK.get_or_init(TorNetwork::start)
+}
+
+/// A failure of the network itself should not look like one of the program.
+#[test]
+fn the_network_carries_an_echo() {
+    network().self_test();
+}

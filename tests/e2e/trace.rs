@@ -18,6 +18,11 @@ impl Call {
         let end = self.arguments.find('>').map_or(self.arguments.len(), |end| end + 1);
         &self.arguments[..end]
     }
+
+    /// The first text argument, such as a path.
+    pub fn text(&self) -> Option<&str> {
+        self.arguments.split('"').nth(1)
+    }
 }
 
 /// Words in front of a command. `calls` as of strace's `-e trace=`.

@@ -106,6 +106,8 @@ impl Introducer {
         words.extend([env!("CARGO_BIN_EXE_anteroom"), "serve", "--config"].map(String::from));
         let mut command = Command::new(words.remove(0));
         command.args(words).arg(self.config()).current_dir("/").stdin(Stdio::null());
+        // Cargo's search path for libraries is no part of what is tested.
+        command.env_remove("LD_LIBRARY_PATH");
         command.stdout(log.try_clone().expect("a second handle")).stderr(log);
         self.child = Some(command.spawn().expect("the introducer starts (is the wrapper installed? run tests/all)"));
     }

@@ -21,7 +21,7 @@ impl CircuitId {
     }
 }
 
-// Not even at debug level: a circuit id ties log lines to a person's session.
+// Not even at debug level: a circuit id ties log lines to one visit of one person.
 impl std::fmt::Debug for CircuitId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("CircuitId(…)")

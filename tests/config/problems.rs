@@ -316,8 +316,8 @@ fn paths_are_seen_from_the_directory_of_the_file() {
     let config = introducer(&introducer_text()).expect("a good file");
     assert_eq!(config.state.to_str(), Some("etc/state"));
     assert_eq!(config.socket.to_str(), Some("etc/s"));
-    let config = node(&node_text().replace("version = 1", "version = 1\nkey = \"/root/k\"\nsocks = \"socks\""));
+    let config = node(&node_text().replace("version = 1", "version = 1\nkey = \"/keys/k\"\nsocks = \"socks\""));
     let config = config.expect("a good file");
-    assert_eq!(config.key.as_deref().and_then(|key| key.to_str()), Some("/root/k"));
+    assert_eq!(config.key.as_deref().and_then(|key| key.to_str()), Some("/keys/k"));
     assert_eq!(config.socks.to_str(), Some("etc/socks"));
 }

@@ -1,8 +1,9 @@
 //! How near the introducer comes to what this machine can do: both measured in one run, side by side.
 //!
-//! `cargo bench --bench limits` fills a million records (about ten minutes on two cores); `-- --quick` takes a minute and
-//! is for development, `-- --json` prints numbers for a program, `-- --only publish` (or lookup, listing, watch, large)
-//! one part, `-- --stored 200000` another size of the full store. Everything goes over AF_UNIX to a real introducer process; CPU time is the kernel's account of that process.
+//! `cargo bench --bench limits` fills a million records (two to four minutes on two cores); `-- --quick` takes less than
+//! one and is for development. `-- --json` prints numbers for a program, `-- --only publish` (or lookup, listing, watch,
+//! large) does one part, `-- --stored 200000` takes another size of the full store. Everything goes over AF_UNIX to a real
+//! introducer process; CPU time is the kernel's account of that process.
 #![expect(
     clippy::disallowed_macros,
     clippy::disallowed_methods,

@@ -45,7 +45,11 @@ pub fn measure(scale: Scale, machine: &Machine, report: &mut Report) {
 
     let grown = (introducer.memory().resident_kib - empty_kib) as f64 * 1024.0 / scale.stored as f64;
     let memory = row("large", format!("memory for each of {} restored", scale.stored), grown, "B");
-    report.add(memory.against("the record's bytes", RECORD_BYTES as f64).goal(Goal::AtMost(BYTES_PER_RECORD_MAX)));
+    report.add(
+        memory
+            .against("the record's bytes", RECORD_BYTES as f64)
+            .goal_at_scale(scale.stored, Goal::AtMost(BYTES_PER_RECORD_MAX)),
+    );
 
     let target = Target { socket: introducer.socket(), pid: introducer.pid(), introducer: true };
     lookup::measure(scale, &target, scale.stored, report);

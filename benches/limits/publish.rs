@@ -54,7 +54,11 @@ pub fn measure(scale: Scale, machine: &Machine, report: &mut Report) -> Filled {
     }
     let grown = (filled.introducer.memory().resident_kib - empty_kib) as f64 * 1024.0 / filled.records as f64;
     let memory = row("publish", format!("memory for each of {} published", filled.records), grown, "B");
-    report.add(memory.against("the record's bytes", RECORD_BYTES as f64).goal(Goal::AtMost(BYTES_PER_RECORD_MAX)));
+    report.add(
+        memory
+            .against("the record's bytes", RECORD_BYTES as f64)
+            .goal_at_scale(filled.records, Goal::AtMost(BYTES_PER_RECORD_MAX)),
+    );
     filled
 }
 

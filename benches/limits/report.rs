@@ -4,6 +4,9 @@ use std::fmt;
 
 use crate::Scale;
 
+/// The directory an introducer keeps by default.
+const RECORDS_AT_SCALE_MIN: usize = 100_000;
+
 pub struct Report {
     scale: Scale,
     rows: Vec<Row>,
@@ -36,6 +39,12 @@ impl Row {
     pub fn goal(mut self, goal: Goal) -> Self {
         self.goal = Some(goal);
         self
+    }
+
+    /// A goal that holds from [`RECORDS_AT_SCALE_MIN`] records on: below, what is there without any would be divided by too few.
+    #[must_use]
+    pub fn goal_at_scale(self, records: usize, goal: Goal) -> Self {
+        if records >= RECORDS_AT_SCALE_MIN { self.goal(goal) } else { self }
     }
 
     fn met(&self) -> Option<bool> {

@@ -176,19 +176,41 @@ fn ip_sockets_are_named_in_the_carrier_alone() {
     }
 }
 
+/// Banned crate → the crates that may bring it all the same.
+fn banned() -> BTreeMap<String, BTreeSet<String>> {
+    let list: toml::Table = DENY_TOML.parse().expect(".deny.toml is TOML");
+    let text = |value: &toml::Value| value.as_str().expect("a name").to_owned();
+    list["bans"]["deny"]
+        .as_array()
+        .expect(".deny.toml has a list `deny`")
+        .iter()
+        .map(|entry| match entry.as_str() {
+            Some(name) => (name.to_owned(), BTreeSet::new()),
+            None => (text(&entry["crate"]), entry["wrappers"].as_array().expect("a list").iter().map(text).collect()),
+        })
+        .collect()
+}
+
 #[test]
 fn no_banned_crate_is_in_the_lock_file() {
-    let banned: BTreeSet<_> = DENY_TOML
-        .split_once("deny = [")
-        .and_then(|(_, rest)| rest.split_once("\n]"))
-        .map(|(list, _)| list.split('"').skip(1).step_by(2).collect())
-        .expect(".deny.toml has a list `deny`");
+    let banned = banned();
     assert!(banned.len() > 50, "the list of banned crates was not read");
-    let locked: BTreeSet<_> =
-        LOCK.lines().filter_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"')).collect();
-    assert!(locked.contains("tokio"), "the lock file was not read");
-    let found: Vec<_> = banned.intersection(&locked).collect();
-    assert!(found.is_empty(), "banned crates in Cargo.lock: {found:?}");
+    let lock: toml::Table = LOCK.parse().expect("Cargo.lock is TOML");
+    let packages = lock["package"].as_array().expect("Cargo.lock has packages");
+    assert!(packages.iter().any(|package| package["name"].as_str() == Some("tokio")), "the lock file was not read");
+    for package in packages {
+        let name = package["name"].as_str().expect("a package has a name");
+        for dependency in package.get("dependencies").and_then(toml::Value::as_array).into_iter().flatten() {
+            let dependency = first_of(dependency.as_str().expect("a dependency is text"));
+            let allowed = banned.get(dependency).is_none_or(|wrappers| wrappers.contains(name));
+            assert!(allowed, "{name} brings the banned crate {dependency}");
+        }
+    }
+}
+
+/// `name` of `name 1.2.3`.
+fn first_of(dependency: &str) -> &str {
+    dependency.split(' ').next().unwrap_or_default()
 }
 
 #[test]

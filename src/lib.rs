@@ -22,7 +22,7 @@
 //! | [`carrier`] | every IP socket of the program | net, ambient, redact |
 //! | [`keys`] | secret key files and seq counters: create, load, permissions | record |
 //! | [`store`] | the only database code | record, ambient |
-//! | [`config`] | configuration files, parsed into closed types | record, directory |
+//! | [`config`] | configuration files, parsed into closed types | record, directory, net |
 //! | [`client`] | one introducer: ask, list, follow | the pure modules, net, ambient, redact |
 //! | [`server`] | event loop, streams, dispatch | everything below but client, carrier, keys |
 //! | [`cli`] | one file per command | everything |
@@ -87,7 +87,7 @@ pub mod cli;
 
 #[cfg(feature = "cli")]
 pub mod ambient;
-#[cfg(feature = "carrier-loopback")]
+#[cfg(any(feature = "carrier-loopback", feature = "carrier-tor"))]
 pub mod carrier;
 #[cfg(feature = "client")]
 pub mod client;

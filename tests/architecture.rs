@@ -14,10 +14,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("ambient", &["record", "directory"]),
     ("redact", &[]),
     ("net", &["redact"]),
-    ("carrier", &["net", "redact", "ambient"]),
+    ("carrier", &["net", "redact", "ambient", "keys"]),
     ("keys", &["record"]),
     ("store", &["record", "ambient"]),
-    ("config", &["record", "directory"]),
+    ("config", &["record", "directory", "net"]),
     ("client", &["record", "directory", "protocol", "net", "ambient", "redact"]),
     ("server", &["record", "directory", "protocol", "net", "ambient", "redact", "store", "config"]),
     (

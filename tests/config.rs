@@ -11,7 +11,7 @@ use std::path::Path;
 use anteroom::{
     config::{
         self, ConfigError, GRID_PLACEHOLDER, INTRODUCER_TEMPLATE, IntroducerConfig, KeyProblem, LIFETIME_HOURS_DEFAULT,
-        LookupRule, NODE_TEMPLATE, NodeConfig, SOCKS_DEFAULT, WatchRule,
+        LookupRule, NODE_TEMPLATE, NodeConfig, OnionConfig, SOCKS_DEFAULT, TorConfig, WatchRule,
     },
     record::{AddressKinds, GridSecret},
 };
@@ -88,7 +88,7 @@ fn has_every_key(template: &str, tables: &[&str], parse: &dyn Fn(&str) -> String
 
 #[test]
 fn the_introducer_template_has_every_key() {
-    let tables = ["", "[admission]", "[addresses]", "[lookup]", "[watch]", "[limits]"];
+    let tables = ["", "[admission]", "[addresses]", "[lookup]", "[watch]", "[tor]", "[limits]"];
     let parse = |text: &str| introducer(text).err().unwrap().to_string();
     has_every_key(INTRODUCER_TEMPLATE, &tables, &parse);
 }
@@ -105,8 +105,11 @@ fn the_defaults_in_the_introducer_template_are_the_defaults() {
     let full = introducer(&uncommented(INTRODUCER_TEMPLATE)).unwrap();
     assert_eq!(full.carrier_uids, [110]);
     assert_eq!(plain.carrier_uids, [rustix::process::geteuid().as_raw()]);
+    assert_eq!((full.tor.bridges.len(), full.tor.transports.len()), (1, 1));
+    let tor = TorConfig { state: full.tor.state.clone(), ..plain.tor.clone() };
+    let onion = OnionConfig { socks: None, ..full.onion.clone() };
     let carrier_uids = plain.carrier_uids.clone();
-    assert_eq!(plain, IntroducerConfig { carrier_uids, ..full });
+    assert_eq!(plain, IntroducerConfig { carrier_uids, tor, onion, ..full });
     assert_eq!(plain.socket, Path::new("etc/introducer.sock"));
     assert_eq!(plain.socket_mode, 0o660);
     assert_eq!(plain.lookup, LookupRule::Prefix);
@@ -134,15 +137,17 @@ fn the_defaults_are_the_named_constants() {
     assert_eq!(config.watch, WatchRule::Tick { seconds: config::TICK_SECONDS_DEFAULT });
     let head = format!("version = 1\ngrid = \"{}\"\n", grid());
     let bare = introducer(&format!("{head}socket = \"introducer.sock\"\nstate = \"state\"\n")).unwrap();
-    assert_eq!(bare, IntroducerConfig { carrier_uids: bare.carrier_uids.clone(), ..config });
+    let (tor, onion) = (bare.tor.clone(), bare.onion.clone());
+    assert_eq!(bare, IntroducerConfig { carrier_uids: bare.carrier_uids.clone(), tor, onion, ..config });
 }
 
 #[test]
 fn the_defaults_in_the_node_template_are_the_defaults() {
     let plain = node(&NODE_TEMPLATE.replace(GRID_PLACEHOLDER, &grid())).unwrap();
     let full = node(&uncommented(NODE_TEMPLATE)).unwrap();
-    assert_eq!((&plain.socks, plain.lifetime, plain.addresses), (&full.socks, full.lifetime, full.addresses));
-    assert_eq!(plain.socks, Path::new(SOCKS_DEFAULT));
+    assert_eq!((plain.lifetime, plain.addresses), (full.lifetime, full.addresses));
+    assert_eq!((plain.socks, full.socks.as_deref()), (None, Some(Path::new(SOCKS_DEFAULT))));
+    assert_eq!(plain.tor.state, full.tor.state);
     assert_eq!(plain.lifetime.hours(), LIFETIME_HOURS_DEFAULT);
     assert_eq!(plain.addresses, AddressKinds::default());
     assert!(plain.key.is_none() && plain.services.is_empty() && plain.introducers.is_empty());

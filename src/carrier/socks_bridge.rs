@@ -1,10 +1,9 @@
 //! A SOCKS port of this machine's loopback, offered as an AF_UNIX socket: bytes are forwarded and not looked at.
 
 use std::{
-    fmt, io,
+    io,
     net::SocketAddr,
     path::Path,
-    str::FromStr,
     sync::atomic::{AtomicU64, Ordering::Relaxed},
     time::Duration,
 };
@@ -16,7 +15,7 @@ use tokio::{
 
 use crate::{
     ambient,
-    net::{ListenError, Listener, Stream},
+    net::{ListenError, Listener, LoopbackTarget, Stream},
 };
 
 /// The user who runs the bridge, and nobody else: whoever opens the socket uses the network in that name.
@@ -33,57 +32,6 @@ const HALF_CLOSED_SECONDS_MAX: u64 = 120;
 const CHUNK_BYTES: usize = 16 * 1024;
 /// After a failed accept (too many open files): what is in the way may be gone by then.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
-
-/// One port on this machine's loopback, written as a literal.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct LoopbackTarget(SocketAddr);
-
-/// Why a text is not the target of a bridge.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum TargetError {
-    /// A name, or something else.
-    #[error("a bridge connects to a literal like `127.0.0.1:9050` or `[::1]:4447`; names are never resolved")]
-    NotALiteral,
-    /// The address of something that other machines can reach or be.
-    #[error("a bridge connects to this machine's loopback alone: 127.0.0.0/8 or [::1]")]
-    NotLoopback,
-    /// Nothing listens there.
-    #[error("a bridge can't connect to port 0")]
-    Port,
-}
-
-impl FromStr for LoopbackTarget {
-    type Err = TargetError;
-
-    fn from_str(text: &str) -> Result<Self, TargetError> {
-        let literal: SocketAddr = text.parse().map_err(|_| TargetError::NotALiteral)?;
-        // Mapped forms (`::ffff:127.0.0.1`) and scopes are other spellings of something: refused, not understood.
-        if !literal.ip().is_loopback() {
-            return Err(TargetError::NotLoopback);
-        }
-        let target = SocketAddr::new(literal.ip(), literal.port());
-        if target.to_string() != text {
-            return Err(TargetError::NotALiteral);
-        }
-        if target.port() == 0 {
-            return Err(TargetError::Port);
-        }
-        Ok(Self(target))
-    }
-}
-
-impl fmt::Display for LoopbackTarget {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl fmt::Debug for LoopbackTarget {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
 
 /// An AF_UNIX socket that is a port of the loopback.
 ///
@@ -137,11 +85,11 @@ async fn bridge(client: Stream, target: LoopbackTarget) {
 
 #[expect(clippy::disallowed_types, reason = "the one IP socket of this crate; the target is a literal of the loopback")]
 async fn connect(target: LoopbackTarget) -> io::Result<impl AsyncRead + AsyncWrite + Unpin> {
-    let socket = match target.0 {
+    let socket = match target.address() {
         SocketAddr::V4(_) => tokio::net::TcpSocket::new_v4()?,
         SocketAddr::V6(_) => tokio::net::TcpSocket::new_v6()?,
     };
-    let stream = socket.connect(target.0).await?;
+    let stream = socket.connect(target.address()).await?;
     // Frames are whole when they are written: holding them back only delays them.
     stream.set_nodelay(true)?;
     Ok(stream)
@@ -203,30 +151,6 @@ impl Activity {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_target_is_a_literal_of_the_loopback() {
-        for good in ["127.0.0.1:9050", "127.9.8.7:1", "[::1]:4447"] {
-            assert_eq!(good.parse::<LoopbackTarget>().unwrap().to_string(), good);
-        }
-        for (bad, why) in [
-            ("localhost:9050", TargetError::NotALiteral),
-            ("127.0.0.1", TargetError::NotALiteral),
-            ("127.1:9050", TargetError::NotALiteral),
-            ("127.0.0.1:09050", TargetError::NotALiteral),
-            ("[0:0::1]:9050", TargetError::NotALiteral),
-            ("[::1%1]:9050", TargetError::NotALiteral),
-            ("", TargetError::NotALiteral),
-            ("192.168.0.1:9050", TargetError::NotLoopback),
-            ("0.0.0.0:9050", TargetError::NotLoopback),
-            ("[::]:9050", TargetError::NotLoopback),
-            ("[::ffff:127.0.0.1]:9050", TargetError::NotLoopback),
-            ("[fe80::1%1]:9050", TargetError::NotLoopback),
-            ("127.0.0.1:0", TargetError::Port),
-        ] {
-            assert_eq!(bad.parse::<LoopbackTarget>(), Err(why), "{bad}");
-        }
-    }
 
     #[tokio::test]
     async fn what_does_not_move_ends() {

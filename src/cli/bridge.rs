@@ -8,7 +8,7 @@ use super::{
     failure::{Exit, Failure, system},
     output,
 };
-use crate::carrier::{self, LoopbackTarget};
+use crate::{carrier, net::LoopbackTarget};
 
 #[derive(Args)]
 pub(super) struct SocksBridge {

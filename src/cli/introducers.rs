@@ -52,7 +52,7 @@ impl Whom {
             (_, Some(config)) => introducers(config)?,
             (_, None) => return Err(missing("the introducer", "--introducer ….onion:80")),
         };
-        let socks = self.socks.clone().or(config.as_ref().map(|config| config.socks.clone()));
+        let socks = self.socks.clone().or(config.as_ref().and_then(|config| config.socks.clone()));
         let addresses = config.map_or_else(AddressKinds::default, |config| config.addresses);
         let client = client(socks.unwrap_or_else(|| SOCKS_DEFAULT.into()), grid, addresses, exact)?;
         Ok(Asked { client, introducers })

@@ -116,7 +116,8 @@ pub(super) struct Resign<'a> {
 impl Publisher {
     /// For all introducers of a configuration.
     pub(super) fn new(config: &NodeConfig) -> Result<Self, Failure> {
-        let client = client(config.socks.clone(), config.grid, config.addresses, false)?;
+        let socks = config.socks.clone().unwrap_or_else(|| crate::config::SOCKS_DEFAULT.into());
+        let client = client(socks, config.grid, config.addresses, false)?;
         Ok(Self { client, introducers: introducers(config)? })
     }
 

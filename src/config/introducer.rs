@@ -9,6 +9,7 @@ use super::{
     limits::{RawLimits, ServerLimits, TICK_SECONDS_DEFAULT},
     problem::{Bad, parse_head, parse_number},
     read,
+    tor::{OnionConfig, RawTor, TorConfig},
 };
 use crate::{
     directory::{AdmissionPolicy, Policy},
@@ -44,8 +45,24 @@ pub struct IntroducerConfig {
     pub lookup: LookupRule,
     /// How changes are delivered.
     pub watch: WatchRule,
+    /// Who brings the streams.
+    pub carrier: CarrierKind,
+    /// The embedded Tor.
+    pub tor: TorConfig,
+    /// Its onion service.
+    pub onion: OnionConfig,
     /// The limits of the server.
     pub limits: ServerLimits,
+}
+
+/// Who brings the streams.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CarrierKind {
+    /// Tor inside this program, in a process of its own.
+    #[default]
+    Tor,
+    /// C tor or another carrier that the operator runs.
+    External,
 }
 
 /// How clients shall ask for a node.
@@ -102,6 +119,7 @@ struct RawIntroducer {
     socket_mode: Option<String>,
     carrier_uids: Option<Vec<u32>>,
     state: Option<PathBuf>,
+    carrier: Option<String>,
     #[serde(default)]
     admission: RawAdmission,
     #[serde(default)]
@@ -110,6 +128,8 @@ struct RawIntroducer {
     lookup: RawLookup,
     #[serde(default)]
     watch: RawWatch,
+    #[serde(default)]
+    tor: RawTor,
     #[serde(default)]
     limits: RawLimits,
 }
@@ -158,6 +178,9 @@ impl RawIntroducer {
             policy,
             lookup: self.lookup.parse()?,
             watch: self.watch.parse()?,
+            carrier: parse_carrier(self.carrier.as_deref())?,
+            tor: self.tor.parse(file)?,
+            onion: self.tor.parse_onion(file)?,
             limits: self.limits.parse_server()?,
         })
     }
@@ -202,6 +225,14 @@ impl RawWatch {
             Some("immediate") => Ok(WatchRule::Immediate),
             Some(_) => Err(Bad::new("watch.delivery", KeyProblem::Choice(&["\"tick\"", "\"immediate\""]))),
         }
+    }
+}
+
+fn parse_carrier(carrier: Option<&str>) -> Result<CarrierKind, Bad> {
+    match carrier {
+        None | Some("tor") => Ok(CarrierKind::Tor),
+        Some("external") => Ok(CarrierKind::External),
+        Some(_) => Err(Bad::new("carrier", KeyProblem::Choice(&["\"tor\"", "\"external\""]))),
     }
 }
 

@@ -10,6 +10,7 @@ mod limits;
 #[cfg(feature = "client")]
 mod node;
 mod problem;
+mod tor;
 
 use std::{
     fs::File,
@@ -18,7 +19,7 @@ use std::{
 };
 
 #[cfg(feature = "server")]
-pub use introducer::{INTRODUCER_TEMPLATE, IntroducerConfig, LookupRule, WatchRule};
+pub use introducer::{CarrierKind, INTRODUCER_TEMPLATE, IntroducerConfig, LookupRule, WatchRule};
 #[cfg(feature = "server")]
 pub use limits::{
     BANDWIDTH_KIB_PER_SECOND_MAX_DEFAULT, BANDWIDTH_PER_CIRCUIT_KIB_PER_SECOND_MAX_DEFAULT, CIRCUITS_MAX_DEFAULT,
@@ -29,6 +30,9 @@ pub use limits::{
 #[cfg(feature = "client")]
 pub use node::{INTRODUCERS_MAX, LIFETIME_HOURS_DEFAULT, NODE_TEMPLATE, NodeConfig, SOCKS_DEFAULT};
 pub use problem::{ConfigError, KeyProblem};
+#[cfg(feature = "server")]
+pub use tor::OnionConfig;
+pub use tor::TorConfig;
 
 /// What the templates hold where the id of the grid belongs.
 pub const GRID_PLACEHOLDER: &str = "@GRID@";

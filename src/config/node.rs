@@ -11,6 +11,7 @@ use super::{
     ConfigError, KeyProblem, beside, deserialize,
     problem::{Bad, parse_head, parse_number},
     read,
+    tor::{RawTor, TorConfig},
 };
 use crate::record::{
     Address, AddressKind, AddressKinds, Attributes, ClaimError, GridId, LIFETIME_HOURS_MAX, Lifetime, Nickname,
@@ -19,7 +20,7 @@ use crate::record::{
 
 /// The commented file that `anteroom init node` writes: every key, with its default or an example.
 pub const NODE_TEMPLATE: &str = include_str!("node.toml");
-/// Where Debian's tor puts its SOCKS socket with `SocksPort unix:/run/tor/socks`.
+/// Where Debian's tor puts its SOCKS socket with `SocksPort unix:/run/tor/socks`; a build without Tor inside looks there.
 pub const SOCKS_DEFAULT: &str = "/run/tor/socks";
 /// Four days: long enough for a weekend without power, short enough that a dead node is soon forgotten, and what a nearly
 /// full introducer gives to new nodes.
@@ -38,8 +39,10 @@ pub struct NodeConfig {
     pub key: Option<PathBuf>,
     /// Onion or I2P addresses, in the order in which they are tried.
     pub introducers: Vec<Address>,
-    /// AF_UNIX socket of a SOCKS5 proxy.
-    pub socks: PathBuf,
+    /// AF_UNIX socket of a SOCKS5 proxy; `None`: Tor inside this program, for the time of each command.
+    pub socks: Option<PathBuf>,
+    /// That Tor's settings.
+    pub tor: TorConfig,
     /// A label for people.
     pub nickname: Option<Nickname>,
     /// How long a record holds.
@@ -82,6 +85,8 @@ struct RawNode {
     #[serde(default)]
     addresses: RawAddresses,
     #[serde(default)]
+    tor: RawTor,
+    #[serde(default)]
     service: Vec<RawService>,
 }
 
@@ -107,6 +112,7 @@ struct RawService {
 impl RawNode {
     fn parse(self, file: &Path) -> Result<NodeConfig, Bad> {
         let grid = parse_head(self.version, self.grid.as_deref())?;
+        self.tor.refuse_onion()?;
         let nickname = self.nickname.as_deref().map(str::parse).transpose();
         let hours =
             parse_number("lifetime_hours", self.lifetime_hours, LIFETIME_HOURS_DEFAULT, (1, LIFETIME_HOURS_MAX))?;
@@ -118,7 +124,8 @@ impl RawNode {
             grid,
             key: self.key.map(|key| beside(file, &key)),
             introducers: parse_introducers(&self.introducers)?,
-            socks: beside(file, self.socks.as_deref().unwrap_or(Path::new(SOCKS_DEFAULT))),
+            socks: self.socks.as_deref().map(|socks| beside(file, socks)),
+            tor: self.tor.parse(file)?,
             nickname: nickname.map_err(|error| Bad::new("nickname", KeyProblem::Claim(error)))?,
             lifetime: Lifetime::from_hours(hours)
                 .ok_or_else(|| Bad::new("lifetime_hours", KeyProblem::Claim(ClaimError::Lifetime)))?,

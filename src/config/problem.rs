@@ -3,7 +3,10 @@
 use std::{io, path::PathBuf};
 
 use super::{CONFIG_VERSION, GRID_PLACEHOLDER};
-use crate::record::{AddressError, ClaimError, GridId, IdError};
+use crate::{
+    net::TargetError,
+    record::{AddressError, ClaimError, GridId, IdError},
+};
 
 /// Why a file is no configuration.
 #[derive(Debug, thiserror::Error)]
@@ -124,6 +127,12 @@ pub enum KeyProblem {
     /// An anonymous address among the public ones.
     #[error("only addresses on the open internet belong here")]
     PublicNotClearnet,
+    /// The proxy of a pluggable transport elsewhere.
+    #[error("{0}")]
+    Loopback(TargetError),
+    /// A key of an onion service in the file of a node.
+    #[error("only an introducer has an onion service of its own")]
+    ServiceOnly,
     /// Any other claim of the record.
     #[error("{0}")]
     Claim(ClaimError),
@@ -162,6 +171,10 @@ impl KeyProblem {
                 [addresses]"
                 .into(),
             Self::PublicNotClearnet => "write it in `addresses`".into(),
+            Self::Loopback(_) => "write the address where the transport's proxy listens on this machine, such as \
+                127.0.0.1:47000; run the proxy as a service of its own"
+                .into(),
+            Self::ServiceOnly => "take the line out; a node's own service belongs to the torrc of the node".into(),
             Self::Claim(_) => "change the value".into(),
         }
     }

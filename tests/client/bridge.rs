@@ -3,8 +3,8 @@
 use std::{net::SocketAddr, os::unix::fs::PermissionsExt as _, time::Duration};
 
 use anteroom::{
-    carrier::{BRIDGE_STREAMS_MAX, LoopbackTarget, SocksBridge},
-    net::Stream,
+    carrier::{BRIDGE_STREAMS_MAX, SocksBridge},
+    net::{LoopbackTarget, Stream},
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 

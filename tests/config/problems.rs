@@ -1,6 +1,6 @@
 //! Every problem with a configuration, told by file, key and remedy.
 
-use std::{collections::BTreeSet, fs};
+use std::{collections::BTreeSet, fs, path::Path};
 
 use anteroom::config::{ConfigError, IntroducerConfig, NodeConfig};
 
@@ -147,6 +147,20 @@ const FIXTURES: &[Fixture] = &[
         "service `storage`, public_addresses[1]: only addresses on the open internet",
         "write it in `addresses`",
     ),
+    fixture(
+        "Loopback",
+        Introducer,
+        ("[lookup]\n", "[tor]\ntransports = { obfs4 = \"192.0.2.1:9\" }\n[lookup]\n"),
+        "tor.transports.obfs4: not on this machine's loopback",
+        "as a service of its own",
+    ),
+    fixture(
+        "ServiceOnly",
+        Node,
+        ("[addresses]\n", "[tor]\nport = 80\n[addresses]\n"),
+        "tor.port: only an introducer has an onion service",
+        "torrc of the node",
+    ),
     fixture("Claim", Node, ("\"storage\"", "\"Storage\""), "service[1].name: ", "change the value"),
 ];
 
@@ -212,6 +226,7 @@ fn a_key_that_does_not_exist_is_named_with_those_that_do() {
         (Introducer, "version = 1", "surprise = 1\nversion = 1"),
         (Introducer, "mode = \"prefix\"", "surprise = 1"),
         (Introducer, "[lookup]\n", "[watch]\nsurprise = 1\n[lookup]\n"),
+        (Introducer, "[lookup]\n", "[tor]\nsurprise = 1\n[lookup]\n"),
         (Introducer, "[lookup]\n", "[limits]\nsurprise = 1\n[lookup]\n"),
         (Introducer, "[lookup]\n", "[addresses]\nsurprise = 1\n[lookup]\n"),
         (Introducer, "[lookup]\n", "[admission]\nsurprise = 1\n[lookup]\n"),
@@ -319,5 +334,5 @@ fn paths_are_seen_from_the_directory_of_the_file() {
     let config = node(&node_text().replace("version = 1", "version = 1\nkey = \"/keys/k\"\nsocks = \"socks\""));
     let config = config.expect("a good file");
     assert_eq!(config.key.as_deref().and_then(|key| key.to_str()), Some("/keys/k"));
-    assert_eq!(config.socks.to_str(), Some("etc/socks"));
+    assert_eq!(config.socks.as_deref(), Some(Path::new("etc/socks")));
 }

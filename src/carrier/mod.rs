@@ -1,12 +1,15 @@
 //! Every IP socket of this program: `cat src/carrier/*` is the complete egress audit. What moves bytes here knows no record.
 //!
-//! For proxies that speak TCP on loopback alone there is [`SocksBridge`]. C tor offers an AF_UNIX socket itself and needs
-//! nothing from here.
+//! [`tor`] is Tor within this process (arti). For proxies that speak TCP on loopback alone there is [`SocksBridge`]. C tor
+//! offers an AF_UNIX socket itself and needs nothing from here.
 
+mod forward;
 #[cfg(feature = "carrier-tor")]
 mod report;
 #[cfg(feature = "carrier-loopback")]
 mod socks_bridge;
+#[cfg(feature = "carrier-tor")]
+pub mod tor;
 
 #[cfg(feature = "carrier-tor")]
 pub use report::Report;

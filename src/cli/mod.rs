@@ -7,6 +7,8 @@
 mod about;
 #[cfg(feature = "carrier-loopback")]
 mod bridge;
+#[cfg(feature = "carrier-tor")]
+mod carrier;
 mod failure;
 mod generate;
 #[cfg(feature = "client")]
@@ -89,6 +91,10 @@ enum Command {
     /// Ask an introducer for its rules
     #[cfg(feature = "client")]
     About(about::About),
+    /// Carry streams between an anonymizing network and AF_UNIX sockets
+    #[cfg(feature = "carrier-tor")]
+    #[command(subcommand)]
+    Carrier(carrier::Carrier),
     /// Offer a SOCKS port of 127.0.0.1 as an AF_UNIX socket
     #[cfg(feature = "carrier-loopback")]
     SocksBridge(bridge::SocksBridge),
@@ -155,6 +161,8 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Watch(command) => command.run(),
         #[cfg(feature = "client")]
         Command::About(command) => command.run(),
+        #[cfg(feature = "carrier-tor")]
+        Command::Carrier(command) => command.run(),
         #[cfg(feature = "carrier-loopback")]
         Command::SocksBridge(command) => command.run(),
         Command::Completions(arguments) => arguments.run(command()),

@@ -9,9 +9,18 @@ mod socks;
 pub use frame::{ReadError, read_frame};
 pub use listen::{ListenError, Listener, PeerUid};
 pub use loopback::{LoopbackTarget, TargetError};
-pub use proxy_line::{CircuitId, PROXY_LINE_BYTES_MAX, ProxyLineError, parse_proxy_line, read_proxy_line};
+pub use proxy_line::{CircuitId, PROXY_LINE_BYTES_MAX, ProxyLineError, parse_proxy_line, proxy_line, read_proxy_line};
 pub use socks::{DialError, Isolation, SocksError, dial, handshake};
 
 /// The stream both ends use.
 #[expect(clippy::disallowed_types, reason = "net is where AF_UNIX streams are made")]
 pub type Stream = tokio::net::UnixStream;
+
+/// A stream to the AF_UNIX socket at `path`.
+///
+/// # Errors
+/// Of the system: nobody listens there, or not to this user.
+#[expect(clippy::disallowed_types, reason = "net is where AF_UNIX streams are made")]
+pub async fn connect(path: &std::path::Path) -> std::io::Result<Stream> {
+    tokio::net::UnixStream::connect(path).await
+}

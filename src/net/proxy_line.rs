@@ -71,6 +71,13 @@ pub async fn read_proxy_line<R: AsyncRead + Unpin>(
 /// `PROXY TCP6 fc00:dead:beef:4dad::0:1 ::1 1 1\r\n` with the shortest spelling of every part.
 const LINE_BYTES_MIN: usize = b"PROXY TCP6 fc00:dead:beef:4dad:: :: 0 0\r\n".len();
 
+/// The line of a circuit, as C tor writes it: the id is the low half of the source address, and its low half the port.
+pub fn proxy_line(CircuitId(id): CircuitId) -> Vec<u8> {
+    let [a, b, c, d] = CIRCUIT_BLOCK;
+    let source = Ipv6Addr::new(a, b, c, d, 0, 0, (id >> 16) as u16, id as u16);
+    format!("PROXY TCP6 {source} ::1 {} 80\r\n", id as u16).into_bytes()
+}
+
 /// The id in a whole line, CRLF included; pure, so that it can be tried on any bytes.
 ///
 /// # Errors
@@ -120,6 +127,15 @@ mod tests {
             b"",
         ] {
             assert_eq!(parse_proxy_line(line), Err(ProxyLineError::Malformed));
+        }
+    }
+
+    #[test]
+    fn a_line_that_is_written_is_read() {
+        for id in [0, 1, 27, 0xffff, 0x1_0000, u32::MAX] {
+            let line = proxy_line(CircuitId(id));
+            assert!(line.len() <= PROXY_LINE_BYTES_MAX);
+            assert_eq!(parse_proxy_line(&line), Ok(CircuitId(id)));
         }
     }
 

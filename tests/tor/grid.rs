@@ -221,7 +221,7 @@ pub fn until(what: &str, done: impl Fn() -> bool) {
     }
 }
 
-fn edit(file: &Path, replacements: &[(&str, &str)]) {
+pub fn edit(file: &Path, replacements: &[(&str, &str)]) {
     let mut text = fs::read_to_string(file).expect("init wrote it");
     for (from, to) in replacements {
         assert!(text.contains(from), "{} has no line `{from}`:\n{text}", file.display());

@@ -1,8 +1,10 @@
 //! The main job on a real Tor network: Debian's `tor` daemons, private, on loopback; every command is the real program.
 //! The tests share one network. `tests/rehearse` shows the first of them to a person.
 
+mod carrier;
 mod examples;
 mod grid;
+mod pairs;
 mod rehearsal;
 #[path = "../support/tornet/mod.rs"]
 mod tornet;

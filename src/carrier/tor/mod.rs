@@ -1,0 +1,194 @@
+//! Tor within this process: hosts the introducer's onion service and dials others.
+//!
+//! Towards the introducer it behaves as C tor does with `HiddenServiceExportCircuitID haproxy`, towards clients as C tor's
+//! `SocksPort unix:… ExtendedErrors IsolateSOCKSAuth`; so there is one way through everything above. It keeps its own
+//! directory and knows no record.
+//!
+//! The files of an onion service and of a client's keys are laid out as C tor lays them out; arti reads them and never
+//! writes them. So one address can move between the two, and no key has two homes.
+
+mod config;
+mod egress;
+mod error;
+mod ingress;
+mod onion_stream;
+mod progress;
+mod reach;
+
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
+
+use futures::{FutureExt as _, StreamExt as _};
+use tor_rtcompat::PreferredRuntime;
+
+pub use error::TorError;
+
+use super::report::Report;
+use crate::{
+    ambient,
+    net::{Listener, LoopbackTarget},
+};
+
+#[expect(clippy::disallowed_types, reason = "the carrier is where Tor is")]
+type TorClient = arti_client::TorClient<PreferredRuntime>;
+
+/// Between two attempts at a bootstrap that ended with an error: arti itself goes on for as long as there is hope.
+const BOOTSTRAP_PAUSE: Duration = Duration::from_secs(10);
+/// Below [`Settings::state`]: the keys that introducers with client authorization gave us, as in C tor's `ClientOnionAuthDir`.
+pub const CLIENT_KEYS: &str = "clients";
+/// Below [`Settings::state`]: the onion service's key, as in C tor's `HiddenServiceDir`.
+pub const ONION: &str = "onion";
+
+/// What Tor needs to know in either role.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// A directory of its own, which nobody else may read.
+    pub state: PathBuf,
+    /// Bridge lines; empty: relays are connected to directly.
+    pub bridges: Vec<String>,
+    /// Name of a pluggable transport → its proxy, already running.
+    pub transports: BTreeMap<String, LoopbackTarget>,
+    /// TOML with a table `tor_network` as arti reads it, in place of the Tor network's authorities.
+    pub network: Option<String>,
+}
+
+/// What the onion service needs to know.
+#[derive(Clone, Debug)]
+pub struct OnionSettings {
+    /// The introducer's AF_UNIX socket.
+    pub introducer: PathBuf,
+    /// The port behind the onion address; another one closes the circuit that asked for it.
+    pub port: u16,
+    /// Relays that introduce clients, 3 to 20.
+    pub introduction_points: u8,
+    /// A circuit that opens more is closed.
+    pub streams_per_circuit_max: u32,
+    /// More clients at once are not answered.
+    pub circuits_max: usize,
+    /// Whether to ask for an effort; takes a build with `pow-lgpl`.
+    pub proof_of_work: bool,
+    /// Who may find the service.
+    pub authorized: Authorized,
+}
+
+/// Name and public key (`descriptor:x25519:…`) of each client who may find the service; `None`: everybody may.
+pub type Authorized = Option<Vec<(String, String)>>;
+
+/// What this carrier does.
+pub struct Roles {
+    /// Hosts this service.
+    pub onion: Option<OnionSettings>,
+    /// Offers SOCKS5 here.
+    pub socks: Option<Listener>,
+}
+
+/// Runs until `until` is through, or something fails for good. `reload` yields the authorized clients anew each time they
+/// changed.
+///
+/// # Errors
+/// See [`TorError`]. What may pass by itself (no network, a wrong clock) is reported and waited for instead.
+pub async fn run(
+    settings: Settings,
+    roles: Roles,
+    mut reload: tokio::sync::mpsc::Receiver<Authorized>,
+    report: impl Fn(Report) + Send + Sync + 'static,
+    until: impl Future<Output = ()>,
+) -> Result<(), TorError> {
+    let report: Arc<dyn Fn(Report) + Send + Sync> = Arc::new(report);
+    let started = ambient::steady_millis();
+    let client = start(&settings, roles.onion.is_some())?;
+    let following = progress::follow(&client, Arc::clone(&report));
+    let working = async {
+        bootstrap(&client, &report).await;
+        report(Report::Online);
+        let serving = async {
+            match roles.socks {
+                Some(listener) => egress::serve(listener, &client).await,
+                None => std::future::pending().await,
+            }
+        };
+        let hosting = async {
+            match roles.onion {
+                Some(onion) => host(&client, onion, &mut reload, &report, started).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = serving => Ok(()),
+            hosted = hosting => hosted,
+        }
+    };
+    // arti's futures nest deeper than the compiler follows.
+    let (following, working) = (following.boxed(), working.boxed());
+    tokio::select! {
+        () = following => Ok(()),
+        worked = working => worked,
+        () = until => Ok(()),
+    }
+}
+
+fn start(settings: &Settings, hosts: bool) -> Result<Arc<TorClient>, TorError> {
+    // A second call in one process finds it installed, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    config::prepare(settings)?;
+    let config = config::client(settings, hosts)?;
+    #[expect(clippy::disallowed_types, reason = "the carrier is where Tor is")]
+    let builder = arti_client::TorClient::<PreferredRuntime>::builder();
+    builder.config(config).create_unbootstrapped().map_err(TorError::start)
+}
+
+/// Returns when streams can leave. There is nothing better to do than to go on trying: the network may come back.
+async fn bootstrap(client: &TorClient, report: &Arc<dyn Fn(Report) + Send + Sync>) {
+    while let Err(error) = client.bootstrap().boxed().await {
+        let (why, hint) = error::in_words(&error);
+        report(Report::Blocked { why, hint });
+        tokio::time::sleep(BOOTSTRAP_PAUSE).await;
+    }
+}
+
+async fn host(
+    client: &Arc<TorClient>,
+    onion: OnionSettings,
+    reload: &mut tokio::sync::mpsc::Receiver<Authorized>,
+    report: &Arc<dyn Fn(Report) + Send + Sync>,
+    started: u64,
+) -> Result<(), TorError> {
+    let service_config = config::service(&onion, None)?;
+    let launched = client.launch_onion_service(service_config).map_err(TorError::start)?;
+    let (service, requests) = launched.ok_or(TorError::NoIdentity)?;
+    let address = service.onion_address().ok_or(TorError::NoIdentity)?;
+    let own_key = match &onion.authorized {
+        Some(_) => Some(reach::own_key(client, address)?),
+        None => None,
+    };
+    if own_key.is_some() {
+        reconfigure(&service, &onion, own_key.as_deref())?;
+    }
+    let serving = ingress::serve(requests.boxed(), &onion);
+    let reaching = reach::until_reached(client, address, onion.port, report, started);
+    let publishing = progress::follow_service(&service, report);
+    let background = async { tokio::join!(reaching, publishing) };
+    let reloading = async {
+        let mut changed = onion.clone();
+        while let Some(authorized) = reload.recv().await {
+            changed.authorized = authorized;
+            if let Err(error) = reconfigure(&service, &changed, own_key.as_deref()) {
+                tracing::warn!(%error, "the clients stay as they were");
+            }
+        }
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        () = serving => Err(TorError::ServiceEnded),
+        () = reloading => Ok(()),
+        _ = async { background.await; std::future::pending::<()>().await } => Ok(()),
+    }
+}
+
+fn reconfigure(
+    service: &tor_hsservice::RunningOnionService,
+    onion: &OnionSettings,
+    own_key: Option<&str>,
+) -> Result<(), TorError> {
+    let config = config::service(onion, own_key)?;
+    service.reconfigure(config, tor_keymgr::config::Reconfigure::AllOrNothing).map_err(TorError::config)
+}

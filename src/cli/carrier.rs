@@ -72,6 +72,7 @@ impl Carrier {
 
 impl Tor {
     fn run(self) -> Result<(), Failure> {
+        tor::ask_beforehand();
         let asked = self.asked()?;
         let settings = Settings {
             network: asked.tor.network.as_deref().map(read_network).transpose()?,

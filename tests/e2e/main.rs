@@ -7,4 +7,5 @@ mod hostile;
 mod no_ip;
 #[path = "../support/mod.rs"]
 mod support;
+#[path = "../support/trace.rs"]
 mod trace;

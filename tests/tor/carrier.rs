@@ -4,7 +4,7 @@ use std::{
     fs,
     io::{BufRead as _, BufReader},
     path::{Path, PathBuf},
-    process::{Child, Stdio},
+    process::{Child, Command, Stdio},
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
@@ -41,9 +41,25 @@ pub struct Carrier {
 impl Carrier {
     /// `arguments` follow `anteroom carrier tor`.
     pub fn start(log: &Path, arguments: &[&str]) -> Self {
+        Self::launch(anteroom(&[]), log, arguments)
+    }
+
+    /// With a program such as strace in front, whose own words are `wrapper`.
+    pub fn start_within(wrapper: &[String], log: &Path, arguments: &[&str]) -> Self {
+        let mut command = Command::new(&wrapper[0]);
+        command
+            .args(&wrapper[1..])
+            .arg(env!("CARGO_BIN_EXE_anteroom"))
+            .env_remove("LD_LIBRARY_PATH")
+            .stdin(Stdio::null());
+        Self::launch(command, log, arguments)
+    }
+
+    fn launch(mut command: Command, log: &Path, arguments: &[&str]) -> Self {
         let file = fs::File::options().create(true).append(true).open(log).expect("a log file");
-        let mut command = anteroom(&["-vv", "carrier", "tor", "--json"]);
-        let mut child = command.args(arguments).stdout(Stdio::piped()).stderr(file).spawn().expect("the carrier starts");
+        command.args(["-vv", "carrier", "tor", "--json"]);
+        let mut child =
+            command.args(arguments).stdout(Stdio::piped()).stderr(file).spawn().expect("the carrier starts");
         let reports = Arc::new(Mutex::new(Vec::new()));
         let lines = BufReader::new(child.stdout.take().expect("its output")).lines();
         let received = Arc::clone(&reports);
@@ -85,11 +101,24 @@ impl Carrier {
         })
     }
 
+    /// The carrier itself, also below a wrapper.
     pub fn pid(&self) -> u32 {
-        self.child.id()
+        let children = |pid| fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+        let mut pid = self.child.id();
+        while let Some(child) = children(pid).split_whitespace().next().and_then(|child| child.parse().ok()) {
+            pid = child;
+        }
+        pid
+    }
+
+    /// SIGTERM, and its exit status.
+    pub fn terminate(&mut self) -> std::process::ExitStatus {
+        assert!(Command::new("kill").arg(self.pid().to_string()).status().expect("kill runs").success());
+        self.child.wait().expect("a child")
     }
 
     pub fn kill(&mut self) {
+        let _ = Command::new("kill").args(["-KILL", &self.pid().to_string()]).status();
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

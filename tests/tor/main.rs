@@ -8,6 +8,9 @@ mod pairs;
 mod rehearsal;
 #[path = "../support/tornet/mod.rs"]
 mod tornet;
+#[path = "../support/trace.rs"]
+mod trace;
+mod traced;
 mod watching;
 
 use std::sync::OnceLock;

@@ -10,6 +10,7 @@ use arti_client::config::TorClientConfigBuilder;
 use tor_hsservice::config::OnionServiceConfigBuilder;
 
 use super::{CLIENT_KEYS, ONION, OnionSettings, Settings, TorError};
+use crate::net::LoopbackTarget;
 
 /// What arti calls our one service, in its own files.
 const NICKNAME: &str = "introducer";
@@ -20,7 +21,7 @@ const ONION_STORE: &str = "onion";
 const CLIENTS_STORE: &str = "clients";
 /// What queued cells may take: many slow clients at once on a small machine. A number here also keeps arti from asking how
 /// much memory the machine has.
-const MEMORY_BYTES_MAX: u64 = 256 * 1024 * 1024;
+const MEMORY_BYTES_MAX: i64 = 256 * 1024 * 1024;
 /// Owner only.
 const DIRECTORY_MODE: u32 = 0o700;
 /// What group and others may do: nothing.
@@ -53,9 +54,11 @@ pub(super) fn client(settings: &Settings, hosts: bool) -> Result<arti_client::To
         table.extend(network);
     }
     table.insert("storage".into(), storage(&settings.state, hosts)?);
-    table.insert("system".into(), toml::toml! { memory.max = (MEMORY_BYTES_MAX as i64) }.into());
+    let memory = table_of([("max", MEMORY_BYTES_MAX.into())]);
+    table.insert("system".into(), table_of([("memory", memory)]));
     // Nothing here ever goes to an exit.
-    table.insert("preemptive_circuits".into(), toml::toml! { initial_predicted_ports = [] }.into());
+    let ports = toml::Value::Array(Vec::new());
+    table.insert("preemptive_circuits".into(), table_of([("initial_predicted_ports", ports)]));
     if !settings.bridges.is_empty() {
         table.insert("bridges".into(), bridges(settings));
     }
@@ -65,43 +68,37 @@ pub(super) fn client(settings: &Settings, hosts: bool) -> Result<arti_client::To
     builder.build().map_err(TorError::config)
 }
 
+fn table_of<const N: usize>(entries: [(&str, toml::Value); N]) -> toml::Value {
+    toml::Table::from_iter(entries.map(|(key, value)| (key.to_owned(), value))).into()
+}
+
 fn storage(state: &Path, hosts: bool) -> Result<toml::Value, TorError> {
-    let text = |path: &Path| match path.to_str() {
-        Some(text) => Ok(toml::Value::from(text)),
+    let store = |id: &str, directory: &str| match state.join(directory).to_str() {
+        Some(path) => Ok(table_of([("id", id.into()), ("path", path.into())])),
         None => Err(TorError::Config("the path of its directory is not text".into())),
     };
-    let clients =
-        toml::Table::from_iter([("id".into(), CLIENTS_STORE.into()), ("path".into(), text(&state.join(CLIENT_KEYS))?)]);
-    let mut stores = toml::Table::from_iter([("clients".into(), vec![clients].into())]);
+    let mut stores = toml::Table::new();
+    stores.insert("clients".into(), vec![store(CLIENTS_STORE, CLIENT_KEYS)?].into());
     if hosts {
-        let onion =
-            toml::Table::from_iter([("id".into(), ONION_STORE.into()), ("path".into(), text(&state.join(ONION))?)]);
-        stores.insert("services".into(), toml::Table::from_iter([(NICKNAME.into(), onion.into())]).into());
+        stores.insert("services".into(), table_of([(NICKNAME, store(ONION_STORE, ONION)?)]));
     }
-    let keystore = toml::Table::from_iter([("ctor".into(), stores.into())]);
-    Ok(toml::Table::from_iter([("keystore".into(), keystore.into())]).into())
+    // By number and without a group: otherwise names are looked up in /etc/passwd.
+    let own = i64::from(rustix::process::geteuid().as_raw());
+    let permissions = table_of([("trust_user", own.into()), ("trust_group", false.into())]);
+    Ok(table_of([("keystore", table_of([("ctor", stores.into())])), ("permissions", permissions)]))
 }
 
 fn bridges(settings: &Settings) -> toml::Value {
-    let transports: Vec<toml::Value> = settings
-        .transports
-        .iter()
-        .map(|(name, proxy)| {
-            let protocols = vec![toml::Value::from(name.as_str())];
-            // No path to a program: the carrier executes nothing.
-            toml::Table::from_iter([
-                ("protocols".into(), protocols.into()),
-                ("proxy_addr".into(), proxy.to_string().into()),
-            ])
-            .into()
-        })
-        .collect();
-    toml::Table::from_iter([
-        ("enabled".into(), true.into()),
-        ("bridges".into(), settings.bridges.clone().into()),
-        ("transports".into(), transports.into()),
+    let transport = |(name, proxy): (&String, &LoopbackTarget)| {
+        // No path to a program: the carrier executes nothing.
+        table_of([("protocols", vec![name.as_str()].into()), ("proxy_addr", proxy.to_string().into())])
+    };
+    let transports: Vec<toml::Value> = settings.transports.iter().map(transport).collect();
+    table_of([
+        ("enabled", true.into()),
+        ("bridges", settings.bridges.clone().into()),
+        ("transports", transports.into()),
     ])
-    .into()
 }
 
 /// The configuration of the onion service. `own_key` lets this carrier find it when the clients are named.
@@ -132,4 +129,53 @@ pub(super) fn service(
         }
     }
     builder.build().map_err(TorError::config)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arti_takes_every_setting() {
+        let directory = tempfile::tempdir().unwrap();
+        let settings = Settings {
+            state: directory.path().join("tor"),
+            bridges: vec!["obfs4 192.0.2.1:443 0123456789ABCDEF0123456789ABCDEF01234567 cert=abc iat-mode=0".into()],
+            transports: [("obfs4".to_owned(), "127.0.0.1:47000".parse().unwrap())].into(),
+            network: None,
+        };
+        prepare(&settings).unwrap();
+        let config = client(&settings, true).unwrap();
+        let shown = format!("{config:?}");
+        for expected in ["Qty(268435456)", "proxy_addr: Some(127.0.0.1:47000)", "initial_predicted_ports: []"] {
+            assert!(shown.contains(expected), "{expected} is not in {shown}");
+        }
+    }
+
+    #[test]
+    fn a_directory_that_others_can_read_is_refused() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let directory = tempfile::tempdir().unwrap();
+        let state = directory.path().join("tor");
+        let settings =
+            Settings { state: state.clone(), bridges: Vec::new(), transports: Default::default(), network: None };
+        prepare(&settings).unwrap();
+        fs::set_permissions(&state, fs::Permissions::from_mode(0o750)).unwrap();
+        assert!(matches!(prepare(&settings), Err(TorError::TooOpen { mode: 0o750, .. })));
+    }
+
+    #[test]
+    fn what_arti_does_not_take_is_told() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut settings = Settings {
+            state: directory.path().into(),
+            bridges: vec!["not a bridge".into()],
+            transports: Default::default(),
+            network: None,
+        };
+        assert!(matches!(client(&settings, false), Err(TorError::Config(_))));
+        settings.bridges.clear();
+        settings.network = Some("[storage]\n".into());
+        assert!(matches!(client(&settings, false), Err(TorError::Config(why)) if why.contains("storage")));
+    }
 }

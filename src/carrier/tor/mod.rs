@@ -81,6 +81,13 @@ pub struct Roles {
     pub socks: Option<Listener>,
 }
 
+/// Asks the system what arti asks once and remembers: whom the files belong to, how much memory there is. To be called
+/// before the files that tell it (`/etc/passwd`, `/proc/meminfo`) are out of sight.
+pub fn ask_beforehand() {
+    // arti makes its default configuration whatever it is given in its place.
+    drop(arti_client::TorClientConfig::default());
+}
+
 /// Runs until `until` is through, or something fails for good. `reload` yields the authorized clients anew each time they
 /// changed.
 ///

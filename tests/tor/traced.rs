@@ -48,6 +48,14 @@ fn findings(calls: &[Call], own: &Path) -> Vec<String> {
     let own = own.display().to_string();
     // The first execve is strace's, of the carrier itself.
     let started = calls.iter().position(|call| call.name == "execve").map_or(0, |first| first + 1);
+    let unix = |before: &Call| {
+        let file = before.file().split('<').next().and_then(|number| number.parse().ok());
+        let made = calls
+            .iter()
+            .rev()
+            .find(|call| call.begun < before.begun && call.name == "socket" && Some(call.result) == file);
+        made.is_some_and(|call| call.arguments.starts_with("AF_UNIX"))
+    };
     let suspicious = calls[started..].iter().filter(|call| match call.name.as_str() {
         "socket" | "socketpair" => {
             let tcp = ["AF_INET, SOCK_STREAM", "AF_INET6, SOCK_STREAM"];
@@ -57,7 +65,7 @@ fn findings(calls: &[Call], own: &Path) -> Vec<String> {
             let relay = call.arguments.contains("sin_addr=inet_addr(\"127.");
             !relay && !call.arguments.contains("sa_family=AF_UNIX")
         }
-        "bind" | "listen" => !call.arguments.contains("AF_UNIX") && !call.arguments.contains("UNIX"),
+        "bind" | "listen" => !unix(call),
         "sendto" | "sendmsg" | "sendmmsg" => call.arguments.contains("sa_family=AF_"),
         "ioctl" => call.arguments.contains("SIOCG"),
         "open" | "openat" | "openat2" | "readlink" | "readlinkat" => {

@@ -182,6 +182,14 @@ impl PrivateDirectory {
     }
 }
 
+impl Drop for PrivateDirectory {
+    /// Said, not left to the closing of the file: a child that another thread is just starting holds it open, too, and
+    /// would hold the lock until it has become another program.
+    fn drop(&mut self) {
+        let _ = self.handle.unlock();
+    }
+}
+
 fn refuse_open(path: &Path, metadata: &fs::Metadata) -> Result<(), OnionKeyError> {
     let mode = metadata.mode() & 0o7777;
     if mode & MODE_OTHERS == 0 { Ok(()) } else { Err(OnionKeyError::TooOpen { path: path.to_owned(), mode }) }

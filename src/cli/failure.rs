@@ -89,6 +89,17 @@ impl From<crate::keys::KeyFileError> for Failure {
 }
 
 #[cfg(any(feature = "client", feature = "server"))]
+impl From<crate::keys::OnionKeyError> for Failure {
+    fn from(error: crate::keys::OnionKeyError) -> Self {
+        let exit = match &error {
+            crate::keys::OnionKeyError::Io { .. } => Exit::Failed,
+            _ => Exit::Usage,
+        };
+        Self::new(exit, &error).hint(error.hint())
+    }
+}
+
+#[cfg(any(feature = "client", feature = "server"))]
 impl From<crate::config::ConfigError> for Failure {
     fn from(error: crate::config::ConfigError) -> Self {
         Self::new(Exit::Usage, &error).hint(error.hint())

@@ -9,6 +9,8 @@ mod about;
 mod bridge;
 #[cfg(feature = "carrier-tor")]
 mod carrier;
+#[cfg(any(feature = "client", feature = "server"))]
+mod client_auth;
 mod failure;
 mod generate;
 #[cfg(feature = "client")]
@@ -21,6 +23,8 @@ mod list;
 mod lookup;
 #[cfg(feature = "client")]
 mod node;
+#[cfg(feature = "server")]
+mod onion_key;
 #[cfg(feature = "client")]
 mod outcomes;
 mod output;
@@ -75,6 +79,14 @@ enum Command {
     #[cfg(any(feature = "client", feature = "server"))]
     #[command(subcommand)]
     Grid(keygen::Grid),
+    /// The key of an introducer's onion address: show it, move it between C tor and the Tor inside this program
+    #[cfg(feature = "server")]
+    #[command(subcommand)]
+    OnionKey(onion_key::OnionKey),
+    /// Who may reach an introducer: keys for C tor and for the Tor inside this program
+    #[cfg(any(feature = "client", feature = "server"))]
+    #[command(subcommand)]
+    ClientAuth(client_auth::ClientAuth),
     /// A node's key and contact record
     #[cfg(feature = "client")]
     #[command(subcommand)]
@@ -151,6 +163,10 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::ConfirmClock(command) => command.run(),
         #[cfg(any(feature = "client", feature = "server"))]
         Command::Grid(command) => command.run(),
+        #[cfg(feature = "server")]
+        Command::OnionKey(command) => command.run(),
+        #[cfg(any(feature = "client", feature = "server"))]
+        Command::ClientAuth(command) => command.run(),
         #[cfg(feature = "client")]
         Command::Node(command) => command.run(),
         #[cfg(feature = "client")]

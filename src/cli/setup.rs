@@ -100,6 +100,6 @@ impl Place {
 }
 
 #[cfg_attr(not(feature = "server"), expect(dead_code, reason = "torrc wants absolute paths, a node has no torrc"))]
-fn absolute(path: &Path) -> PathBuf {
+pub(super) fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }

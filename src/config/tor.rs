@@ -38,6 +38,18 @@ pub struct TorConfig {
     pub network: Option<PathBuf>,
 }
 
+impl TorConfig {
+    /// The key of the introducer's address and its clients, laid out as C tor's `HiddenServiceDir`.
+    pub fn onion_directory(&self) -> PathBuf {
+        self.state.join("onion")
+    }
+
+    /// Keys for other introducers that ask for one, laid out as C tor's `ClientOnionAuthDir`.
+    pub fn clients_directory(&self) -> PathBuf {
+        self.state.join("clients")
+    }
+}
+
 /// Settings of the onion service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OnionConfig {

@@ -57,9 +57,14 @@ impl OnionAddress {
 
     /// `<56>.onion`, as a SOCKS proxy wants it.
     pub fn host(&self) -> String {
-        let [check0, check1] = checksum(&self.key);
+        Self::host_of(&self.key)
+    }
+
+    /// `<56>.onion` of the service with this identity key.
+    pub fn host_of(key: &[u8; 32]) -> String {
+        let [check0, check1] = checksum(key);
         let mut bytes = [0; 35];
-        for (slot, byte) in bytes.iter_mut().zip(self.key.iter().chain(&[check0, check1, VERSION])) {
+        for (slot, byte) in bytes.iter_mut().zip(key.iter().chain(&[check0, check1, VERSION])) {
             *slot = *byte;
         }
         let mut host = BASE32_NOPAD.encode(&bytes).to_ascii_lowercase();

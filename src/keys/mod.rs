@@ -2,6 +2,18 @@
 //!
 //! A key file is text: lines that start with `#`, and one line of bech32. Only its owner may read it. Buffers are wiped;
 //! what zeroize can't reach (registers, swap, the page cache, the blocks of the disk) is not.
+//!
+//! The keys of Tor are of another form, C tor's own, so that one directory serves C tor and the embedded Tor:
+//! [`OnionService`] is the identity of an onion service, [`authorized_clients`] says who may reach it, and
+//! [`client_keys`] has what such a client holds.
+
+pub mod authorized_clients;
+mod client_auth;
+pub mod client_keys;
+mod onion_error;
+mod onion_identity;
+mod onion_service;
+mod private;
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -10,6 +22,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
+pub use client_auth::{ClientKeyError, ClientName, ClientNameError, ClientPublic, ClientSecret};
+pub use onion_error::OnionKeyError;
+pub use onion_service::OnionService;
 use zeroize::Zeroizing;
 
 use crate::record::{GridSecret, NodeSecret, SecretError, Seq};

@@ -87,7 +87,7 @@ pub mod cli;
 
 #[cfg(feature = "cli")]
 pub mod ambient;
-#[cfg(any(feature = "carrier-loopback", feature = "carrier-tor"))]
+#[cfg(feature = "cli")]
 pub mod carrier;
 #[cfg(feature = "client")]
 pub mod client;
@@ -103,3 +103,5 @@ pub mod redact;
 pub mod server;
 #[cfg(feature = "server")]
 pub mod store;
+#[cfg(feature = "cli")]
+pub mod supervisor;

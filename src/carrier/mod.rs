@@ -3,12 +3,10 @@
 //! For proxies that speak TCP on loopback alone there is [`SocksBridge`]. C tor offers an AF_UNIX socket itself and needs
 //! nothing from here.
 
-#[cfg(feature = "carrier-tor")]
 mod report;
 #[cfg(feature = "carrier-loopback")]
 mod socks_bridge;
 
-#[cfg(feature = "carrier-tor")]
 pub use report::Report;
 #[cfg(feature = "carrier-loopback")]
 pub use socks_bridge::{BRIDGE_STREAMS_MAX, SocksBridge};

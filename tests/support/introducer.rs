@@ -24,7 +24,7 @@ pub struct Memory {
     pub peak_kib: u64,
 }
 
-/// `anteroom serve`, killed when dropped.
+/// `anteroom introducer`, killed when dropped.
 pub struct Introducer {
     pub directory: TempDir,
     child: Option<Child>,
@@ -103,7 +103,7 @@ impl Introducer {
         let log = fs::File::options().create(true).append(true).open(self.directory.path().join("log"));
         let log = log.expect("a log file");
         let mut words = self.wrapper.clone();
-        words.extend([env!("CARGO_BIN_EXE_anteroom"), "serve", "--config"].map(String::from));
+        words.extend([env!("CARGO_BIN_EXE_anteroom"), "introducer", "--config"].map(String::from));
         let mut command = Command::new(words.remove(0));
         command.args(words).arg(self.config()).current_dir("/").stdin(Stdio::null());
         // Cargo's search path for libraries is no part of what is tested.

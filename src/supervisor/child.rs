@@ -35,6 +35,7 @@ impl Inherited {
     /// # Errors
     /// Of the system, or when `supervised` was said by somebody else than the supervisor.
     pub fn take(supervised: bool) -> io::Result<Self> {
+        show_name()?;
         // First, so that there is no moment in which the parent's end goes unseen.
         let lifeline = supervised.then(Lifeline::hold).transpose()?;
         let socket = BoundSocket::inherited(io::stdin().as_fd().try_clone_to_owned()?)?;
@@ -94,10 +95,16 @@ fn wait_closed(stdout: OwnedFd) {
 /// # Errors
 /// Of the system, or when the parent has ended already.
 pub fn end_with_parent(parent: i32) -> io::Result<()> {
+    show_name()?;
     set_parent_process_death_signal(Some(Signal::KILL))?;
     if getppid().map(Pid::as_raw_pid) == Some(parent) {
         Ok(())
     } else {
         Err(io::Error::other("the process that started this one has ended"))
     }
+}
+
+/// What was started as [`OWN_PROGRAM`](super::OWN_PROGRAM) is `exe` in lists of processes otherwise.
+fn show_name() -> io::Result<()> {
+    Ok(rustix::thread::set_name(c"anteroom")?)
 }

@@ -5,9 +5,14 @@
 //!
 //! # Processes
 //!
-//! The **carrier** (C tor, for the time being) is the only process with IP sockets; it moves opaque bytes. The
+//! The **carrier** (C tor, or Tor inside this program) is the only process with IP sockets; it moves opaque bytes. The
 //! **introducer** parses, verifies, stores and answers; it sees AF_UNIX streams only. The **client** reaches introducers
 //! through a carrier's SOCKS socket, which is AF_UNIX, too; [`carrier`] offers a SOCKS port of 127.0.0.1 as one.
+//!
+//! The **supervisor** is what an operator starts (`anteroom serve`). It makes the listening sockets, starts introducer and
+//! carrier with them as their standard input, starts either again when it ends, and reads no byte from outside. Its children
+//! end with it, however it ends ([`supervisor`] says how). A command of a client that brings its own carrier has the same
+//! parent, and is itself a second child. Under systemd introducer and carrier are units of their own and need no supervisor.
 //!
 //! # Layers, lowest first
 //!
@@ -20,11 +25,12 @@
 //! | [`redact`] | values that print as `…`, logging | – |
 //! | [`net`] | AF_UNIX accept, SOCKS5 dial, PROXY line. No IP here | redact |
 //! | [`carrier`] | every IP socket of the program | net, ambient, redact |
+//! | [`supervisor`] | children: their sockets, restarts, end | net, ambient |
 //! | [`keys`] | secret key files and seq counters: create, load, permissions | record |
 //! | [`store`] | the only database code | record, ambient |
 //! | [`config`] | configuration files, parsed into closed types | record, directory, net |
 //! | [`client`] | one introducer: ask, list, follow | the pure modules, net, ambient, redact |
-//! | [`server`] | event loop, streams, dispatch | everything below but client, carrier, keys |
+//! | [`server`] | event loop, streams, dispatch | everything below but client, carrier, supervisor, keys |
 //! | [`cli`] | one file per command | everything |
 //!
 //! record, directory and protocol are pure: no clock, no randomness, no files, no sockets, no logging; without features
@@ -87,7 +93,7 @@ pub mod cli;
 
 #[cfg(feature = "cli")]
 pub mod ambient;
-#[cfg(any(feature = "carrier-loopback", feature = "carrier-tor"))]
+#[cfg(feature = "cli")]
 pub mod carrier;
 #[cfg(feature = "client")]
 pub mod client;
@@ -103,3 +109,5 @@ pub mod redact;
 pub mod server;
 #[cfg(feature = "server")]
 pub mod store;
+#[cfg(feature = "cli")]
+pub mod supervisor;

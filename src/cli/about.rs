@@ -15,7 +15,7 @@ use crate::{
 #[derive(Args)]
 pub(super) struct About {
     #[command(flatten)]
-    whom: Whom,
+    pub(super) whom: Whom,
     /// Print a JSON document
     #[arg(long)]
     json: bool,

@@ -2,8 +2,9 @@
 
 use std::{
     fs::File,
-    io::Read as _,
+    io::{ErrorKind, Read as _},
     path::{Path, PathBuf},
+    sync::Mutex,
 };
 
 use clap::{Args, Subcommand};
@@ -15,6 +16,7 @@ use tokio::{
 use super::{
     failure::{Exit, Failure, system},
     output,
+    progress::Progress,
 };
 use crate::{
     carrier::{
@@ -22,7 +24,8 @@ use crate::{
         tor::{self, Authorized, OnionSettings, Roles, Settings, TorError},
     },
     config::TorConfig,
-    net::Listener,
+    net::BoundSocket,
+    supervisor::{Inherited, Lifeline},
 };
 
 /// The user who runs the carrier, and nobody else: whoever opens the socket uses Tor in that name.
@@ -35,25 +38,38 @@ const THREADS: usize = 2;
 #[derive(Subcommand)]
 pub(super) enum Carrier {
     /// Run Tor: the onion service of an introducer, or a SOCKS socket for clients
-    Tor(Tor),
+    Tor(Box<Tor>),
 }
 
+/// Hosts the onion service of an introducer.toml, or with --client offers a SOCKS socket for the commands of a node.toml. A
+/// listening AF_UNIX socket on standard input (`StandardInput=socket` of systemd) is the SOCKS socket.
 #[derive(Args)]
+#[command(after_long_help = JSON_HELP)]
 pub(super) struct Tor {
     /// introducer.toml, or node.toml with --client; SIGHUP reads the keys of authorized clients again
-    #[arg(long, value_name = "FILE", default_value = "introducer.toml")]
-    config: PathBuf,
-    /// Host no service: offer a SOCKS socket for the clients of a node.toml
+    #[arg(long, value_name = "FILE", required_unless_present = "tor_state")]
+    config: Option<PathBuf>,
+    /// Host no service
     #[cfg(feature = "client")]
     #[arg(long)]
     client: bool,
+    /// Directory of Tor, for --client without a configuration
+    #[cfg(feature = "client")]
+    #[arg(long, value_name = "DIR", requires = "client", conflicts_with = "config")]
+    tor_state: Option<PathBuf>,
     /// Where to offer the SOCKS socket, in place of the configuration's
     #[arg(long, value_name = "PATH")]
     socks: Option<PathBuf>,
     /// Say the progress as JSON, one event a line
     #[arg(long)]
     json: bool,
+    /// Standard output is the lifeline of the process that started this one
+    #[arg(long, hide = true)]
+    supervised: bool,
 }
+
+const JSON_HELP: &str = "JSON events: bootstrap {percent, doing}, blocked {why, hint}, online, onion {address}, published, \
+    reachable {seconds}, not_reachable {why, hint}. Events and fields may be added, none will change.";
 
 /// What the configuration asks for.
 struct Asked {
@@ -72,46 +88,82 @@ impl Carrier {
 
 impl Tor {
     fn run(self) -> Result<(), Failure> {
+        let inherited = Inherited::take(self.supervised).map_err(|error| {
+            let exit = if error.kind() == ErrorKind::InvalidInput { Exit::Usage } else { Exit::Failed };
+            Failure::new(exit, error)
+        })?;
         tor::ask_beforehand();
         let asked = self.asked()?;
         let settings = Settings {
             network: asked.tor.network.as_deref().map(read_network).transpose()?,
+            client_keys: asked.tor.clients_directory(),
             state: asked.tor.state,
             bridges: asked.tor.bridges,
             transports: asked.tor.transports,
         };
+        let socks = match (inherited.socket, self.socks.clone().or(asked.socks)) {
+            (Some(inherited), _) => Some(inherited),
+            (None, Some(path)) => {
+                let bound = BoundSocket::bind(&path, SOCKS_MODE);
+                Some(bound.map_err(|error| Failure::new(Exit::Failed, error))?)
+            }
+            (None, None) if asked.onion.is_none() => {
+                return Err(Failure::new(
+                    Exit::Usage,
+                    "without a service and without a SOCKS socket there is nothing to do",
+                )
+                .hint("name the socket with --socks, or leave --client out"));
+            }
+            (None, None) => None,
+        };
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(THREADS).enable_all().build();
         runtime.map_err(system("the event loop does not start"))?.block_on(async {
-            let socks = self.socks.clone().or(asked.socks);
-            let socks = socks.map(|path| Listener::bind(&path, SOCKS_MODE)).transpose();
-            let socks = socks.map_err(|error| Failure::new(Exit::Failed, error))?;
-            let roles = Roles { onion: asked.onion, socks };
-            let json = self.json;
-            let report = move |report| show(&report, json);
-            tor::run(settings, roles, self.reload()?, report, output::stop_signal()).await.map_err(Failure::from)
+            let socks = socks.map(BoundSocket::listen).transpose();
+            let roles = Roles { onion: asked.onion, socks: socks.map_err(system("the SOCKS socket does not listen"))? };
+            let report = teller(self.json || self.supervised);
+            let until = ended(inherited.lifeline);
+            tor::run(settings, roles, self.reload()?, report, until).await.map_err(Failure::from)
         })
     }
 
     fn asked(&self) -> Result<Asked, Failure> {
         #[cfg(feature = "client")]
-        if self.client {
-            let config = crate::config::NodeConfig::load(&self.config)?;
-            return Ok(Asked { tor: config.tor, onion: None, socks: config.socks });
+        match (&self.tor_state, &self.config) {
+            (Some(state), _) => {
+                let tor = TorConfig::new(state.clone());
+                return Ok(Asked { tor, onion: None, socks: None });
+            }
+            (None, Some(file)) if self.client => {
+                let config = crate::config::NodeConfig::load(file)?;
+                return Ok(Asked { tor: config.tor, onion: None, socks: config.socks });
+            }
+            _ => {}
         }
         self.hosted()
     }
 
     #[cfg(feature = "server")]
     fn hosted(&self) -> Result<Asked, Failure> {
-        let config = crate::config::IntroducerConfig::load(&self.config)?;
+        let file = self.config.as_deref().unwrap_or(Path::new("introducer.toml"));
+        let config = crate::config::IntroducerConfig::load(file)?;
+        let directory = config.tor.onion_directory();
+        let seed = zeroize::Zeroizing::new(super::keygen::seed()?);
+        crate::keys::OnionService::open_or_create(&directory, &seed)?;
+        let authorized = if config.onion.client_auth {
+            let clients = crate::keys::authorized_clients::list(&directory)?;
+            Some(clients.iter().map(|(name, key)| (name.to_string(), key.to_string())).collect())
+        } else {
+            None
+        };
         let onion = OnionSettings {
+            directory,
             introducer: config.socket,
             port: config.onion.port,
             introduction_points: config.onion.introduction_points,
             streams_per_circuit_max: config.limits.streams_per_circuit_max,
             circuits_max: usize::try_from(config.limits.circuits_max).unwrap_or(usize::MAX),
             proof_of_work: config.onion.proof_of_work,
-            authorized: None,
+            authorized,
         };
         Ok(Asked { tor: config.tor, onion: Some(onion), socks: config.onion.socks })
     }
@@ -133,7 +185,7 @@ impl Tor {
                             return;
                         }
                     }
-                    Err(failure) => tracing::warn!(%failure, "the configuration stays as it was"),
+                    Err(failure) => tracing::warn!(%failure, "the clients stay as they were"),
                 }
             }
         });
@@ -141,12 +193,33 @@ impl Tor {
     }
 }
 
-fn show(report: &Report, json: bool) {
-    if json {
-        // Nobody reads any more: there is nothing to do about it.
-        let _ = output::data(report.to_line());
-    } else {
-        output::say(format_args!("{report:?}"));
+/// Until a signal, or until the parent lets go.
+async fn ended(lifeline: Option<Lifeline>) {
+    match lifeline {
+        Some(mut lifeline) => {
+            tokio::select! {
+                () = lifeline.closed() => {}
+                () = output::stop_signal() => {}
+            }
+        }
+        None => output::stop_signal().await,
+    }
+}
+
+/// Lines for a program, or words and a bar for a person.
+fn teller(json: bool) -> impl Fn(Report) + Send + Sync {
+    let progress = Mutex::new(Progress::new());
+    move |report| {
+        if json {
+            // Nobody reads any more: there is nothing to do about it.
+            let _ = output::data(report.to_line());
+        } else if let Ok(mut progress) = progress.lock() {
+            if let Report::Onion { address } = &report {
+                let _ = progress.aside(|| output::data(address));
+            } else {
+                progress.show(&report);
+            }
+        }
     }
 }
 

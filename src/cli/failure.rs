@@ -42,11 +42,29 @@ pub(super) struct Failure {
     exit: Exit,
     message: String,
     hint: Option<String>,
+    /// The exit code of a child that said itself what was wrong.
+    #[cfg(any(feature = "client", feature = "server"))]
+    of_child: Option<u8>,
 }
 
 impl Failure {
     pub(super) fn new(exit: Exit, message: impl fmt::Display) -> Self {
-        Self { exit, message: message.to_string(), hint: None }
+        Self {
+            exit,
+            message: message.to_string(),
+            hint: None,
+            #[cfg(any(feature = "client", feature = "server"))]
+            of_child: None,
+        }
+    }
+
+    /// A child's end is the end of this process, with its code; for a signal, 128 and its number, as a shell has it.
+    #[cfg(any(feature = "client", feature = "server"))]
+    pub(super) fn of_child(status: std::process::ExitStatus) -> Self {
+        use std::os::unix::process::ExitStatusExt as _;
+        let code = status.code().or(status.signal().map(|signal| 128 + signal));
+        let code = code.and_then(|code| u8::try_from(code).ok()).unwrap_or(Exit::Failed as u8);
+        Self { of_child: Some(code), ..Self::new(Exit::Failed, status) }
     }
 
     pub(super) fn hint(self, hint: impl fmt::Display) -> Self {
@@ -60,6 +78,10 @@ impl Failure {
     }
 
     pub(super) fn report(self) -> ExitCode {
+        #[cfg(any(feature = "client", feature = "server"))]
+        if let Some(code) = self.of_child {
+            return code.into();
+        }
         if self.exit == Exit::ReaderGone {
             return self.exit.into();
         }

@@ -1,16 +1,17 @@
 //! Who is asked: from a node's configuration, or from flags.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use super::{
     failure::{Exit, Failure, system},
     output,
+    proxy::{Proxy, Reaches},
 };
 use crate::{
     client::{Client, ClientError, ClientSettings, Introducer, LOOKUP_BITS_EXACT},
-    config::{NodeConfig, SOCKS_DEFAULT},
+    config::NodeConfig,
     record::{AddressKinds, GridId},
 };
 
@@ -26,9 +27,12 @@ pub(super) struct Whom {
     /// Id of the grid, in place of the configuration's
     #[arg(long, value_name = "ID")]
     grid: Option<GridId>,
-    /// AF_UNIX socket of tor's SOCKS port, in place of the configuration's
-    #[arg(long, value_name = "PATH")]
-    socks: Option<PathBuf>,
+    #[command(flatten)]
+    proxy: Proxy,
+    /// Directory of the Tor inside this program where no configuration names one: `tor` in the current directory, when not
+    /// given
+    #[arg(long, value_name = "DIR", hide = cfg!(not(feature = "carrier-tor")))]
+    tor_state: Option<PathBuf>,
 }
 
 /// A client and the introducers it asks.
@@ -52,10 +56,28 @@ impl Whom {
             (_, Some(config)) => introducers(config)?,
             (_, None) => return Err(missing("the introducer", "--introducer ….onion:80")),
         };
-        let socks = self.socks.clone().or(config.as_ref().and_then(|config| config.socks.clone()));
+        let socks = self.proxy.socket(config.as_ref());
         let addresses = config.map_or_else(AddressKinds::default, |config| config.addresses);
-        let client = client(socks.unwrap_or_else(|| SOCKS_DEFAULT.into()), grid, addresses, exact)?;
+        let client = client(socks, grid, addresses, exact)?;
         Ok(Asked { client, introducers })
+    }
+}
+
+impl Reaches for Whom {
+    fn proxy(&self) -> &Proxy {
+        &self.proxy
+    }
+
+    fn config(&self) -> Option<&Path> {
+        self.config.as_deref()
+    }
+
+    fn tor_state(&self) -> Option<&Path> {
+        self.tor_state.as_deref()
+    }
+
+    fn refuse_unready(&self) -> Result<(), Failure> {
+        self.resolve(false).map(drop)
     }
 }
 

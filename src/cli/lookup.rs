@@ -15,7 +15,7 @@ pub(super) struct Lookup {
     /// Id of the node
     node: NodeId,
     #[command(flatten)]
-    whom: Whom,
+    pub(super) whom: Whom,
     /// Let the introducer know which node is looked for, if it wants to
     #[arg(long)]
     exact: bool,

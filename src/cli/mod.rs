@@ -12,7 +12,11 @@ mod carrier;
 #[cfg(any(feature = "client", feature = "server"))]
 mod client_auth;
 mod failure;
+#[cfg(feature = "server")]
+mod first_run;
 mod generate;
+#[cfg(feature = "server")]
+mod introducer;
 #[cfg(feature = "client")]
 mod introducers;
 #[cfg(any(feature = "client", feature = "server"))]
@@ -29,6 +33,12 @@ mod onion_key;
 mod outcomes;
 mod output;
 #[cfg(feature = "client")]
+mod own_carrier;
+#[cfg(any(feature = "client", feature = "server"))]
+mod progress;
+#[cfg(feature = "client")]
+mod proxy;
+#[cfg(feature = "client")]
 mod publish;
 #[cfg(feature = "client")]
 mod record_file;
@@ -40,6 +50,8 @@ mod setup;
 mod show;
 #[cfg(feature = "client")]
 mod stay;
+#[cfg(feature = "server")]
+mod torrc;
 #[cfg(feature = "client")]
 mod watch;
 
@@ -69,12 +81,15 @@ enum Command {
     #[cfg(any(feature = "client", feature = "server"))]
     #[command(subcommand)]
     Init(setup::Role),
-    /// Run an introducer
+    /// Run an introducer and its carrier
     #[cfg(feature = "server")]
     Serve(serve::Serve),
+    /// Run an introducer alone, behind a carrier that something else starts
+    #[cfg(feature = "server")]
+    Introducer(introducer::Introducer),
     /// Say that this machine's clock is right, after an introducer found it jumping
     #[cfg(feature = "server")]
-    ConfirmClock(serve::ConfirmClock),
+    ConfirmClock(introducer::ConfirmClock),
     /// The key of a grid
     #[cfg(any(feature = "client", feature = "server"))]
     #[command(subcommand)]
@@ -149,16 +164,42 @@ fn with_exit_codes(command: clap::Command) -> clap::Command {
     }
 }
 
+#[cfg(feature = "client")]
+impl Command {
+    /// `None` for what stays on this machine.
+    fn reaches(&self) -> Option<&dyn proxy::Reaches> {
+        match self {
+            Self::List(command) => Some(&command.whom),
+            Self::Lookup(command) => Some(&command.whom),
+            Self::Watch(command) => Some(&command.whom),
+            Self::About(command) => Some(&command.whom),
+            Self::Node(command) => command.reaches(),
+            _ => None,
+        }
+    }
+}
+
 fn run(arguments: Arguments) -> Result<(), Failure> {
     let verbose = arguments.verbose;
     #[cfg(feature = "server")]
-    let verbose = verbose.saturating_add(u8::from(matches!(arguments.command, Command::Serve(_))));
+    let verbose = verbose.saturating_add(u8::from(matches!(arguments.command, Command::Introducer(_))));
     crate::redact::logging(verbose);
+    #[cfg(feature = "client")]
+    if let Some(reaching) = arguments.command.reaches() {
+        reaching.proxy().end_with_parent()?;
+        if cfg!(feature = "carrier-tor")
+            && let Some(carrier) = own_carrier::OwnCarrier::needed(reaching)?
+        {
+            return carrier.run(arguments.verbose);
+        }
+    }
     match arguments.command {
         #[cfg(any(feature = "client", feature = "server"))]
         Command::Init(role) => role.run(),
         #[cfg(feature = "server")]
-        Command::Serve(command) => command.run(),
+        Command::Serve(command) => command.run(arguments.verbose),
+        #[cfg(feature = "server")]
+        Command::Introducer(command) => command.run(),
         #[cfg(feature = "server")]
         Command::ConfirmClock(command) => command.run(),
         #[cfg(any(feature = "client", feature = "server"))]

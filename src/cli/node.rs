@@ -7,7 +7,9 @@ use clap::{Args, Subcommand};
 use super::{
     failure::{Exit, Failure},
     keygen::{Keygen, seed},
-    output, publish, record_file, show,
+    output,
+    proxy::Reaches,
+    publish, record_file, show,
 };
 use crate::{
     ambient,
@@ -47,6 +49,15 @@ pub(super) struct Sign {
 }
 
 impl Node {
+    /// The commands that leave this machine.
+    pub(super) fn reaches(&self) -> Option<&dyn Reaches> {
+        match self {
+            Self::Publish(command) => Some(command),
+            Self::Withdraw(command) => Some(command),
+            Self::Keygen(_) | Self::Sign(_) | Self::Show(_) => None,
+        }
+    }
+
     pub(super) fn run(self) -> Result<(), Failure> {
         match self {
             Self::Keygen(arguments) => {

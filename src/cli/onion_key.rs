@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use super::{
     failure::{Exit, Failure},
     output,
-    setup::absolute,
+    torrc::absolute,
 };
 use crate::{
     config::IntroducerConfig,

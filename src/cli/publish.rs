@@ -1,6 +1,9 @@
 //! Publishing to every introducer of a configuration, and taking it back.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use clap::Args;
 
@@ -9,7 +12,9 @@ use super::{
     introducers::{block_on, client, introducers},
     node::{Says, Signer},
     outcomes::{Outcomes, Refusal},
-    output, record_file, stay,
+    output,
+    proxy::{Proxy, Reaches},
+    record_file, stay,
 };
 use crate::{
     ambient,
@@ -29,6 +34,8 @@ pub(super) struct Publish {
     /// The node's configuration
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
+    #[command(flatten)]
+    proxy: Proxy,
     /// Publish this signed record (see `anteroom node sign`) instead of signing a new one; needs no key
     #[arg(long, value_name = "FILE", conflicts_with = "stay")]
     record: Option<PathBuf>,
@@ -48,6 +55,8 @@ pub(super) struct Withdraw {
     /// The node's configuration
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
+    #[command(flatten)]
+    proxy: Proxy,
     /// Print a JSON document: the record, and what each introducer made of it
     #[arg(long)]
     json: bool,
@@ -56,10 +65,10 @@ pub(super) struct Withdraw {
 impl Publish {
     pub(super) fn run(self) -> Result<(), Failure> {
         if self.stay {
-            return block_on(stay::stay(&self.config, self.json));
+            return block_on(stay::stay(&self.config, &self.proxy, self.json));
         }
         let config = NodeConfig::load(&self.config)?;
-        let publisher = Publisher::new(&config)?;
+        let publisher = Publisher::new(&config, &self.proxy)?;
         let outcomes = match &self.record {
             Some(path) => {
                 let record = record_file::read(path)?;
@@ -76,9 +85,44 @@ impl Publish {
 impl Withdraw {
     pub(super) fn run(self) -> Result<(), Failure> {
         let config = NodeConfig::load(&self.config)?;
-        let outcomes = Publisher::new(&config)?.sign_and_publish(&config, Says::Withdrawal)?;
+        let outcomes = Publisher::new(&config, &self.proxy)?.sign_and_publish(&config, Says::Withdrawal)?;
         outcomes.tell(self.json)?;
         outcomes.into_result()
+    }
+}
+
+impl Reaches for Publish {
+    fn proxy(&self) -> &Proxy {
+        &self.proxy
+    }
+
+    fn config(&self) -> Option<&Path> {
+        Some(&self.config)
+    }
+
+    fn refuse_unready(&self) -> Result<(), Failure> {
+        let config = NodeConfig::load(&self.config)?;
+        match &self.record {
+            Some(path) => refuse_unfit(record_file::read(path)?.claims(), &config)?,
+            None => drop(Signer::open(&config)?),
+        }
+        Publisher::new(&config, &self.proxy).map(drop)
+    }
+}
+
+impl Reaches for Withdraw {
+    fn proxy(&self) -> &Proxy {
+        &self.proxy
+    }
+
+    fn config(&self) -> Option<&Path> {
+        Some(&self.config)
+    }
+
+    fn refuse_unready(&self) -> Result<(), Failure> {
+        let config = NodeConfig::load(&self.config)?;
+        drop(Signer::open(&config)?);
+        Publisher::new(&config, &self.proxy).map(drop)
     }
 }
 
@@ -115,9 +159,8 @@ pub(super) struct Resign<'a> {
 
 impl Publisher {
     /// For all introducers of a configuration.
-    pub(super) fn new(config: &NodeConfig) -> Result<Self, Failure> {
-        let socks = config.socks.clone().unwrap_or_else(|| crate::config::SOCKS_DEFAULT.into());
-        let client = client(socks, config.grid, config.addresses, false)?;
+    pub(super) fn new(config: &NodeConfig, proxy: &Proxy) -> Result<Self, Failure> {
+        let client = client(proxy.socket(Some(config)), config.grid, config.addresses, false)?;
         Ok(Self { client, introducers: introducers(config)? })
     }
 

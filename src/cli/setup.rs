@@ -39,23 +39,22 @@ impl Role {
         match self {
             #[cfg(feature = "server")]
             Self::Introducer(place) => {
-                let file = place.write("introducer.toml", crate::config::INTRODUCER_TEMPLATE)?;
+                let file = place.write("introducer.toml", &introducer_template())?;
+                output::data(file.display())?;
                 output::say(format_args!(
                     "Next:\n\
-                     1. Read it{fill}; `carrier_uids` is what `id -u debian-tor` prints.\n\
+                     1. Read it{fill}.\n\
                      2. anteroom serve --config {file}\n\
-                     3. Give tor these lines (more in torrc-examples/):\n\
-                     \x20    HiddenServiceDir /var/lib/tor/anteroom\n\
-                     \x20    HiddenServicePort 80 unix:{socket}\n\
-                     \x20    HiddenServiceExportCircuitID haproxy",
+                     Where C tor shall be the carrier: `carrier = \"external\"`, and `carrier_uids` is what\n\
+                     `id -u debian-tor` prints; `anteroom serve` then tells the lines for torrc.",
                     fill = place.still_to_fill(),
                     file = file.display(),
-                    socket = absolute(&file).with_file_name("introducer.sock").display(),
                 ));
             }
             #[cfg(feature = "client")]
             Self::Node(place) => {
                 let file = place.write("node.toml", crate::config::NODE_TEMPLATE)?;
+                output::data(file.display())?;
                 output::say(format_args!(
                     "Next:\n\
                      1. Fill in the introducers{fill}, and what the node offers: addresses are those you type, no others.\n\
@@ -79,19 +78,8 @@ impl Place {
             None => template.to_owned(),
         };
         fs::create_dir_all(&self.directory).map_err(system(format_args!("can't make {}", self.directory.display())))?;
-        let written = fs::File::options().write(true).create_new(true).open(&file);
-        let written = written.and_then(|mut new| new.write_all(text.as_bytes()));
-        match written {
-            Ok(()) => {
-                output::data(file.display())?;
-                Ok(file)
-            }
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-                Err(Failure::new(Exit::Usage, format_args!("{} exists already", file.display()))
-                    .hint("nothing was changed; name another directory"))
-            }
-            Err(error) => Err(system(format_args!("can't write {}", file.display()))(error)),
-        }
+        write_new(&file, &text)?;
+        Ok(file)
     }
 
     fn still_to_fill(&self) -> String {
@@ -99,7 +87,29 @@ impl Place {
     }
 }
 
-#[cfg_attr(not(feature = "server"), expect(dead_code, reason = "torrc wants absolute paths, a node has no torrc"))]
-pub(super) fn absolute(path: &Path) -> PathBuf {
-    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+/// The commented configuration of an introducer, with a carrier that this build has.
+#[cfg(feature = "server")]
+pub(super) fn introducer_template() -> String {
+    let template = crate::config::INTRODUCER_TEMPLATE;
+    if cfg!(feature = "carrier-tor") {
+        template.to_owned()
+    } else {
+        template.replace("\n#carrier = \"tor\"\n", "\ncarrier = \"external\"\n")
+    }
+}
+
+/// Writes a file that does not exist yet.
+pub(super) fn write_new(file: &Path, text: &str) -> Result<(), Failure> {
+    let mut new = match fs::File::options().write(true).create_new(true).open(file) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            return Err(Failure::new(Exit::Usage, format_args!("{} exists already", file.display()))
+                .hint("nothing was changed; name another directory"));
+        }
+        opened => opened.map_err(system(format_args!("can't write {}", file.display())))?,
+    };
+    new.write_all(text.as_bytes()).and_then(|()| new.sync_all()).map_err(|error| {
+        // Half a file would be in the way of the next try.
+        let _ = fs::remove_file(file);
+        system(format_args!("can't write {}", file.display()))(error)
+    })
 }

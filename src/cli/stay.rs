@@ -9,6 +9,7 @@ use super::{
     node::{Says, Signer},
     outcomes::Outcomes,
     output,
+    proxy::Proxy,
     publish::{Publisher, Resign},
 };
 use crate::{ambient, config::NodeConfig, record::SECONDS_PER_HOUR};
@@ -25,30 +26,37 @@ const SLEEP_MILLIS_MAX: u64 = 300_000;
 const LIFETIME_HOURS_MIN: u16 = 3;
 
 /// Publishes until SIGINT or SIGTERM. No introducer's failure ends it; a wrong configuration or key does at the start.
-pub(super) async fn stay(path: &Path, json: bool) -> Result<(), Failure> {
+pub(super) async fn stay(path: &Path, proxy: &Proxy, json: bool) -> Result<(), Failure> {
     let config = load(path)?;
     let signer = Signer::open(&config)?;
-    Publisher::new(&config)?;
+    Publisher::new(&config, proxy)?;
     let hangup = signal(SignalKind::hangup()).map_err(system("SIGHUP can't be listened to"))?;
     tokio::select! {
-        failure = keep(path, config, signer, hangup, json) => Err(failure),
+        failure = keep(path, proxy, config, signer, hangup, json) => Err(failure),
         () = output::stop_signal() => Ok(()),
     }
 }
 
 /// Round after round; returns only when the very first record can't be signed.
-async fn keep(path: &Path, mut config: NodeConfig, mut signer: Signer, mut hangup: Signal, json: bool) -> Failure {
+async fn keep(
+    path: &Path,
+    proxy: &Proxy,
+    mut config: NodeConfig,
+    mut signer: Signer,
+    mut hangup: Signal,
+    json: bool,
+) -> Failure {
     let mut signed_once = false;
     loop {
         let due = ambient::steady_millis() + half_life_millis(&config);
-        match publish(&config, &mut signer).await {
+        match publish(&config, proxy, &mut signer).await {
             Ok(outcomes) => {
                 signed_once = true;
                 tell(&outcomes, json);
                 output::say(format_args!("Next record in about {} h", hours_until(due)));
                 // Whoever has the record has it: a retry may be broken off at any moment.
                 tokio::select! {
-                    () = retry(&config, &mut signer, outcomes, due, json) => {}
+                    () = retry(&config, proxy, &mut signer, outcomes, due, json) => {}
                     _ = hangup.recv() => {}
                 }
             }
@@ -66,18 +74,18 @@ async fn keep(path: &Path, mut config: NodeConfig, mut signer: Signer, mut hangu
 }
 
 /// A new record for everybody.
-async fn publish(config: &NodeConfig, signer: &mut Signer) -> Result<Outcomes, Failure> {
-    let publisher = Publisher::new(config)?;
+async fn publish(config: &NodeConfig, proxy: &Proxy, signer: &mut Signer) -> Result<Outcomes, Failure> {
+    let publisher = Publisher::new(config, proxy)?;
     let record = signer.sign(config, Says::Services, 0)?;
     Ok(publisher.publish(&record, Some(Resign { signer, config, says: Says::Services })).await)
 }
 
 /// Until the next record is due: the same one for who does not have it yet.
-async fn retry(config: &NodeConfig, signer: &mut Signer, mut outcomes: Outcomes, due: u64, json: bool) {
+async fn retry(config: &NodeConfig, proxy: &Proxy, signer: &mut Signer, mut outcomes: Outcomes, due: u64, json: bool) {
     let mut pause = RETRY_MILLIS_MIN;
     while !outcomes.without().is_empty() {
         let next = ambient::steady_millis() + jittered(pause);
-        let Ok(mut publisher) = Publisher::new(config) else { break };
+        let Ok(mut publisher) = Publisher::new(config, proxy) else { break };
         if next >= due {
             break;
         }

@@ -13,7 +13,7 @@ use crate::{ambient, client::Event, record::ServiceName};
 #[command(after_long_help = output::JSON_HELP)]
 pub(super) struct Watch {
     #[command(flatten)]
-    whom: Whom,
+    pub(super) whom: Whom,
     /// Only nodes that offer this service
     #[arg(long, value_name = "NAME")]
     service: Option<ServiceName>,

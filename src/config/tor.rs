@@ -39,6 +39,11 @@ pub struct TorConfig {
 }
 
 impl TorConfig {
+    /// The defaults, with everything in `state`.
+    pub const fn new(state: PathBuf) -> Self {
+        Self { state, bridges: Vec::new(), transports: BTreeMap::new(), network: None }
+    }
+
     /// The key of the introducer's address and its clients, laid out as C tor's `HiddenServiceDir`.
     pub fn onion_directory(&self) -> PathBuf {
         self.state.join("onion")

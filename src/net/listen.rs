@@ -1,6 +1,11 @@
 //! The introducer's socket: a path, a mode, and who may connect.
 
-use std::{fs, io, os::unix::fs::FileTypeExt as _, os::unix::fs::PermissionsExt as _, path::Path, path::PathBuf};
+use std::{
+    fs, io,
+    os::fd::OwnedFd,
+    os::unix::fs::{FileTypeExt as _, PermissionsExt as _},
+    path::{Path, PathBuf},
+};
 
 use super::Stream;
 
@@ -27,20 +32,31 @@ pub enum ListenError {
     },
 }
 
-/// Accepts streams of a carrier.
+/// A listening socket that nobody accepts on yet: to be used here ([`listen`](Self::listen)) or by children.
 #[derive(Debug)]
-pub struct Listener {
-    #[expect(clippy::disallowed_types, reason = "net is where AF_UNIX streams are accepted")]
-    listener: tokio::net::UnixListener,
-    path: PathBuf,
+pub struct BoundSocket {
+    #[expect(clippy::disallowed_types, reason = "net is where AF_UNIX sockets are made")]
+    listener: std::os::unix::net::UnixListener,
+    place: Option<Place>,
 }
 
-impl Listener {
-    /// Makes the socket with `mode`, in place of one that a dead process left behind.
+/// The path of a socket, which goes with it.
+#[derive(Debug)]
+struct Place(PathBuf);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        // Best effort: a socket left behind is replaced at the next start.
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+impl BoundSocket {
+    /// Makes the socket with `mode`, in place of one that a dead process left behind. The path is removed when it is dropped.
     ///
     /// # Errors
     /// See [`ListenError`]; nothing was removed but a dead socket.
-    #[expect(clippy::disallowed_types, reason = "net is where AF_UNIX streams are accepted")]
+    #[expect(clippy::disallowed_types, reason = "net is where AF_UNIX sockets are made")]
     pub fn bind(path: &Path, mode: u32) -> Result<Self, ListenError> {
         let failed = |error| ListenError::Io { path: path.to_owned(), error };
         match fs::symlink_metadata(path) {
@@ -54,9 +70,64 @@ impl Listener {
                 _ => return Err(ListenError::InUse(path.to_owned())),
             },
         }
-        let listener = tokio::net::UnixListener::bind(path).map_err(failed)?;
+        let listener = std::os::unix::net::UnixListener::bind(path).map_err(failed)?;
+        let place = Some(Place(path.to_owned()));
         fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(failed)?;
-        Ok(Self { listener, path: path.to_owned() })
+        listener.set_nonblocking(true).map_err(failed)?;
+        Ok(Self { listener, place })
+    }
+
+    /// The socket that whoever started this process made; `None` when `handle` is not a listening AF_UNIX socket. Its path
+    /// is not this process's to remove.
+    ///
+    /// # Errors
+    /// Of the system.
+    pub fn inherited(handle: OwnedFd) -> io::Result<Option<Self>> {
+        // What is no socket at all knows none of these options.
+        let listens = rustix::net::sockopt::socket_acceptconn(&handle).unwrap_or(false);
+        if !listens || rustix::net::sockopt::socket_domain(&handle)? != rustix::net::AddressFamily::UNIX {
+            return Ok(None);
+        }
+        #[expect(clippy::disallowed_types, reason = "net is where AF_UNIX sockets are made")]
+        let listener = std::os::unix::net::UnixListener::from(handle);
+        listener.set_nonblocking(true)?;
+        Ok(Some(Self { listener, place: None }))
+    }
+
+    /// The same socket for a child: what waits in its backlog waits for whoever accepts next.
+    ///
+    /// # Errors
+    /// Of the system.
+    pub fn handle(&self) -> io::Result<OwnedFd> {
+        self.listener.try_clone().map(OwnedFd::from)
+    }
+
+    /// Accepts from now on. To be called on an event loop.
+    ///
+    /// # Errors
+    /// Of the system.
+    #[expect(clippy::disallowed_types, reason = "net is where AF_UNIX streams are accepted")]
+    pub fn listen(self) -> io::Result<Listener> {
+        let listener = tokio::net::UnixListener::from_std(self.listener)?;
+        Ok(Listener { listener, _place: self.place })
+    }
+}
+
+/// Accepts streams of a carrier.
+#[derive(Debug)]
+pub struct Listener {
+    #[expect(clippy::disallowed_types, reason = "net is where AF_UNIX streams are accepted")]
+    listener: tokio::net::UnixListener,
+    _place: Option<Place>,
+}
+
+impl Listener {
+    /// [`BoundSocket::bind`] and [`BoundSocket::listen`] in one.
+    ///
+    /// # Errors
+    /// See [`ListenError`].
+    pub fn bind(path: &Path, mode: u32) -> Result<Self, ListenError> {
+        BoundSocket::bind(path, mode)?.listen().map_err(|error| ListenError::Io { path: path.to_owned(), error })
     }
 
     /// The next stream, and who connected.
@@ -70,9 +141,13 @@ impl Listener {
     }
 }
 
-impl Drop for Listener {
-    fn drop(&mut self) {
-        // Best effort: a socket left behind is replaced at the next start.
-        let _ = fs::remove_file(&self.path);
-    }
+/// Two ends of a stream: one for the event loop, one for a child. Neither gets to a child by mistake.
+///
+/// # Errors
+/// Of the system.
+#[expect(clippy::disallowed_types, reason = "net is where AF_UNIX streams are made")]
+pub fn pair() -> io::Result<(Stream, OwnedFd)> {
+    let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
+    ours.set_nonblocking(true)?;
+    Ok((Stream::from_std(ours)?, theirs.into()))
 }

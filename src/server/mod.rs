@@ -20,7 +20,7 @@ use tokio::{signal::unix::SignalKind, sync::mpsc, task::LocalSet};
 use crate::{
     ambient,
     config::{ConfigError, IntroducerConfig},
-    net::{ListenError, Listener},
+    net::{BoundSocket, ListenError, Listener},
     store::{self, GroupCommit, Limits, OpenError},
 };
 pub use restart::RestartError;
@@ -56,16 +56,19 @@ pub enum ServeError {
     System(#[from] io::Error),
 }
 
-/// Runs an introducer until SIGTERM or SIGINT. `reload` is asked on SIGHUP.
+/// Runs an introducer until SIGTERM, SIGINT or the end of `until`. `reload` is asked on SIGHUP. Without a `socket` it makes
+/// the one of the configuration.
 ///
 /// # Errors
 /// See [`ServeError`].
 pub fn run(
     config: IntroducerConfig,
+    socket: Option<BoundSocket>,
+    until: impl Future<Output = ()>,
     reload: impl Fn() -> Result<IntroducerConfig, ConfigError> + 'static,
 ) -> Result<(), ServeError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
-    let ended = LocalSet::new().block_on(&runtime, serve(config, reload));
+    let ended = LocalSet::new().block_on(&runtime, serve(config, socket, until, reload));
     // A store that is still being checked is not waited for: up to the end of the check nothing is written to it.
     runtime.shutdown_background();
     ended
@@ -73,12 +76,18 @@ pub fn run(
 
 async fn serve(
     mut config: IntroducerConfig,
+    socket: Option<BoundSocket>,
+    until: impl Future<Output = ()>,
     reload: impl Fn() -> Result<IntroducerConfig, ConfigError> + 'static,
 ) -> Result<(), ServeError> {
     let mut signals = Signals::new()?;
     config.limits.streams_max = descriptors::streams_max(config.limits.streams_max);
     let opened = store::open(&config.state, Limits { content_bytes_max: config.limits.store_bytes_max })?;
-    let listener = Listener::bind(&config.socket, config.socket_mode)?;
+    let listener = match socket {
+        Some(socket) => socket.listen()?,
+        None => Listener::bind(&config.socket, config.socket_mode)?,
+    };
+    tokio::pin!(until);
     tracing::info!("listening; checking what the store holds, publishes and lookups are answered Busy meanwhile");
 
     let generation = u64::from_le_bytes(ambient::random()?);
@@ -93,6 +102,7 @@ async fn serve(
     let (store, directory) = tokio::select! {
         restored = restored => restored.map_err(io::Error::other)??,
         () = signals.stop() => return Ok(()),
+        () = &mut until => return Ok(()),
     };
     tracing::info!(records = directory.listed(), "ready");
     let committer = GroupCommit::start(store, ambient::steady_millis, move |tokens, result| {
@@ -113,6 +123,7 @@ async fn serve(
     let ended = tokio::select! {
         failed = &mut applying => Err(ServeError::Store(failed)),
         () = wait_for_stop(&mut signals.terminate, &mut signals.interrupt) => Ok(()),
+        () = &mut until => Ok(()),
         () = reloading => Ok(()),
     };
     accepting.abort();

@@ -100,7 +100,7 @@ impl Network {
         let place = Place::new();
         let text = format!("version = 1\ngrid = \"{grid}\"\nsocket = \"socket\"\nstate = \"state\"\n{extra}\n");
         place.write("introducer.toml", &text);
-        let child = place.start(&["serve", "--config", "introducer.toml"], "serve");
+        let child = place.start(&["introducer", "--config", "introducer.toml"], "serve");
         self.route(number, place.path("socket"));
         eventually("the introducer is ready", || place.read("serve.said").contains("ready").then_some(()));
         self.servers.insert(number, Server { place, child });

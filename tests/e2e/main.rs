@@ -5,6 +5,7 @@ mod durability;
 mod exchange;
 mod hostile;
 mod no_ip;
+mod supervisor;
 #[path = "../support/mod.rs"]
 mod support;
 #[path = "../support/trace.rs"]

@@ -80,7 +80,17 @@ fn exercise(introducer: &Introducer) {
 
 #[test]
 fn an_introducer_asks_the_kernel_for_nothing_that_knows_an_address() {
-    let mut introducer = Introducer::prepared("");
+    ask_for_nothing(Introducer::prepared(""));
+}
+
+#[test]
+fn neither_does_it_with_its_supervisor() {
+    let mut introducer = Introducer::prepared("carrier = \"external\"");
+    introducer.supervise();
+    ask_for_nothing(introducer);
+}
+
+fn ask_for_nothing(mut introducer: Introducer) {
     let own = introducer.directory.path().to_path_buf();
     let mut calls = Vec::new();
     // Twice: a restart has a store to check.

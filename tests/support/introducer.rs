@@ -24,11 +24,12 @@ pub struct Memory {
     pub peak_kib: u64,
 }
 
-/// `anteroom serve`, killed when dropped.
+/// `anteroom introducer`, killed when dropped.
 pub struct Introducer {
     pub directory: TempDir,
     child: Option<Child>,
     wrapper: Vec<String>,
+    command: &'static str,
 }
 
 impl Introducer {
@@ -47,7 +48,7 @@ impl Introducer {
     /// Everything but the process.
     pub fn prepared(extra: &str) -> Self {
         let directory = tempfile::Builder::new().prefix("anteroom-").tempdir().expect("a temporary directory");
-        let introducer = Self { directory, child: None, wrapper: Vec::new() };
+        let introducer = Self { directory, child: None, wrapper: Vec::new(), command: "introducer" };
         introducer.configure(extra);
         introducer
     }
@@ -67,6 +68,11 @@ impl Introducer {
     pub fn wrap(&mut self, wrapper: &[impl AsRef<str>]) {
         self.wrapper = wrapper.iter().map(|word| word.as_ref().into()).collect();
         require(&self.wrapper[0]);
+    }
+
+    /// To be started by `anteroom serve`. `carrier = "external"` has to be configured.
+    pub fn supervise(&mut self) {
+        self.command = "serve";
     }
 
     pub fn config(&self) -> PathBuf {
@@ -103,7 +109,7 @@ impl Introducer {
         let log = fs::File::options().create(true).append(true).open(self.directory.path().join("log"));
         let log = log.expect("a log file");
         let mut words = self.wrapper.clone();
-        words.extend([env!("CARGO_BIN_EXE_anteroom"), "serve", "--config"].map(String::from));
+        words.extend([env!("CARGO_BIN_EXE_anteroom"), self.command, "--config"].map(String::from));
         let mut command = Command::new(words.remove(0));
         command.args(words).arg(self.config()).current_dir("/").stdin(Stdio::null());
         // Cargo's search path for libraries is no part of what is tested.
@@ -136,10 +142,21 @@ impl Introducer {
         Wire::connect(&self.socket(), circuit).expect("the introducer listens")
     }
 
-    /// Process id of the introducer itself, also below a wrapper.
+    /// Process id of the introducer itself, also below a wrapper or a supervisor.
     pub fn pid(&self) -> u32 {
         let own = self.child.as_ref().expect("a process").id();
-        if self.wrapper.is_empty() { own } else { deepest_child(own) }
+        if self.wrapper.is_empty() && self.command == "introducer" { own } else { deepest_child(own) }
+    }
+
+    /// Process id of who is told to stop: the supervisor, where there is one.
+    pub fn main_pid(&self) -> u32 {
+        let pid = self.pid();
+        if self.command == "introducer" {
+            return pid;
+        }
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("the introducer runs");
+        let parent = status.lines().find_map(|line| line.strip_prefix("PPid:")).expect("a parent");
+        parent.trim().parse().expect("a number")
     }
 
     /// What the process holds.
@@ -158,7 +175,7 @@ impl Introducer {
     }
 
     pub fn signal(&self, name: &str) {
-        let pid = self.pid().to_string();
+        let pid = self.main_pid().to_string();
         assert!(Command::new("kill").args([name, &pid]).status().expect("kill runs").success());
     }
 

@@ -54,7 +54,7 @@ impl Grid {
     /// Starts the introducer and waits for its socket.
     pub fn serve(&mut self) {
         let log = File::options().create(true).append(true).open(self.path("introducer.log")).expect("a log file");
-        let mut command = anteroom(&["serve", "--config"]);
+        let mut command = anteroom(&["introducer", "--config"]);
         command.arg(self.path("introducer.toml")).stderr(log);
         self.introducer = Some(command.spawn().expect("the introducer starts"));
         let socket = self.socket();

@@ -13,9 +13,6 @@ fn four_pairs_of_carriers_serve_alike() {
     let grid = Grid::start(&[("[tor]\n", "[tor]\nnetwork = \"network.toml\"\n")]);
     network_file(network, grid.directory.path());
     let config = grid.path("introducer.toml");
-    std::fs::create_dir(grid.path("tor")).unwrap();
-    std::process::Command::new("chmod").arg("700").arg(grid.path("tor")).status().unwrap();
-    std::process::Command::new("/tmp/mkhs.sh").arg(grid.path("tor/onion")).status().unwrap();
     let mut arti = Carrier::start(&grid.path("service.log"), &["--config", text(&config)]);
     let (_tor, c_address) = grid.onion(network, "pairs-service", "introducer.torrc");
     let arti_address = arti.wait_reachable();

@@ -84,9 +84,6 @@ fn a_carrier_opens_tcp_to_relays_and_af_unix_and_nothing_else() {
     let grid = Grid::start(&[("[tor]\n", "[tor]\nnetwork = \"network.toml\"\n")]);
     let own = grid.directory.path().to_path_buf();
     network_file(network, &own);
-    std::fs::create_dir(grid.path("tor")).unwrap();
-    std::process::Command::new("chmod").arg("700").arg(grid.path("tor")).status().unwrap();
-    std::process::Command::new("/tmp/mkhs.sh").arg(grid.path("tor/onion")).status().unwrap();
     let (traced_service, traced_client) = (own.join("service.trace"), own.join("client.trace"));
     let config = grid.path("introducer.toml");
     let mut service =

@@ -9,7 +9,7 @@ use std::{
 use arti_client::config::TorClientConfigBuilder;
 use tor_hsservice::config::OnionServiceConfigBuilder;
 
-use super::{CLIENT_KEYS, ONION, OnionSettings, Settings, TorError};
+use super::{OnionSettings, Settings, TorError};
 use crate::net::LoopbackTarget;
 
 /// What arti calls our one service, in its own files.
@@ -29,7 +29,7 @@ const MODE_OTHERS: u32 = 0o077;
 
 /// Makes what is missing of Tor's directories, and refuses what others could read.
 pub(super) fn prepare(settings: &Settings) -> Result<(), TorError> {
-    for path in [settings.state.clone(), settings.state.join(CLIENT_KEYS)] {
+    for path in [settings.state.clone(), settings.client_keys.clone()] {
         let failed = |error| TorError::State { path: path.clone(), error };
         match fs::DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(&path) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(failed(error)),
@@ -43,8 +43,8 @@ pub(super) fn prepare(settings: &Settings) -> Result<(), TorError> {
     Ok(())
 }
 
-/// The configuration of the Tor client; `hosts` names the store with the service's key, too.
-pub(super) fn client(settings: &Settings, hosts: bool) -> Result<arti_client::TorClientConfig, TorError> {
+/// The configuration of the Tor client; `onion` is where the service's key is.
+pub(super) fn client(settings: &Settings, onion: Option<&Path>) -> Result<arti_client::TorClientConfig, TorError> {
     let mut table = toml::Table::new();
     if let Some(network) = &settings.network {
         let network: toml::Table = network.parse().map_err(TorError::config)?;
@@ -53,7 +53,7 @@ pub(super) fn client(settings: &Settings, hosts: bool) -> Result<arti_client::To
         }
         table.extend(network);
     }
-    table.insert("storage".into(), storage(&settings.state, hosts)?);
+    table.insert("storage".into(), storage(&settings.client_keys, onion)?);
     let memory = table_of([("max", MEMORY_BYTES_MAX.into())]);
     table.insert("system".into(), table_of([("memory", memory)]));
     // Nothing here ever goes to an exit.
@@ -72,15 +72,15 @@ fn table_of<const N: usize>(entries: [(&str, toml::Value); N]) -> toml::Value {
     toml::Table::from_iter(entries.map(|(key, value)| (key.to_owned(), value))).into()
 }
 
-fn storage(state: &Path, hosts: bool) -> Result<toml::Value, TorError> {
-    let store = |id: &str, directory: &str| match state.join(directory).to_str() {
+fn storage(client_keys: &Path, onion: Option<&Path>) -> Result<toml::Value, TorError> {
+    let store = |id: &str, directory: &Path| match directory.to_str() {
         Some(path) => Ok(table_of([("id", id.into()), ("path", path.into())])),
-        None => Err(TorError::Config("the path of its directory is not text".into())),
+        None => Err(TorError::Config(format!("the path {} is not text", directory.display()))),
     };
     let mut stores = toml::Table::new();
-    stores.insert("clients".into(), vec![store(CLIENTS_STORE, CLIENT_KEYS)?].into());
-    if hosts {
-        stores.insert("services".into(), table_of([(NICKNAME, store(ONION_STORE, ONION)?)]));
+    stores.insert("clients".into(), vec![store(CLIENTS_STORE, client_keys)?].into());
+    if let Some(onion) = onion {
+        stores.insert("services".into(), table_of([(NICKNAME, store(ONION_STORE, onion)?)]));
     }
     // By number and without a group: otherwise names are looked up in /etc/passwd.
     let own = i64::from(rustix::process::geteuid().as_raw());
@@ -140,12 +140,13 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let settings = Settings {
             state: directory.path().join("tor"),
+            client_keys: directory.path().join("tor/clients"),
             bridges: vec!["obfs4 192.0.2.1:443 0123456789ABCDEF0123456789ABCDEF01234567 cert=abc iat-mode=0".into()],
             transports: [("obfs4".to_owned(), "127.0.0.1:47000".parse().unwrap())].into(),
             network: None,
         };
         prepare(&settings).unwrap();
-        let config = client(&settings, true).unwrap();
+        let config = client(&settings, Some(&directory.path().join("onion"))).unwrap();
         let shown = format!("{config:?}");
         for expected in ["Qty(268435456)", "proxy_addr: Some(127.0.0.1:47000)", "initial_predicted_ports: []"] {
             assert!(shown.contains(expected), "{expected} is not in {shown}");
@@ -157,8 +158,13 @@ mod tests {
         use std::os::unix::fs::PermissionsExt as _;
         let directory = tempfile::tempdir().unwrap();
         let state = directory.path().join("tor");
-        let settings =
-            Settings { state: state.clone(), bridges: Vec::new(), transports: Default::default(), network: None };
+        let settings = Settings {
+            state: state.clone(),
+            client_keys: state.join("clients"),
+            bridges: Vec::new(),
+            transports: Default::default(),
+            network: None,
+        };
         prepare(&settings).unwrap();
         fs::set_permissions(&state, fs::Permissions::from_mode(0o750)).unwrap();
         assert!(matches!(prepare(&settings), Err(TorError::TooOpen { mode: 0o750, .. })));
@@ -169,13 +175,14 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let mut settings = Settings {
             state: directory.path().into(),
+            client_keys: directory.path().join("clients"),
             bridges: vec!["not a bridge".into()],
             transports: Default::default(),
             network: None,
         };
-        assert!(matches!(client(&settings, false), Err(TorError::Config(_))));
+        assert!(matches!(client(&settings, None), Err(TorError::Config(_))));
         settings.bridges.clear();
         settings.network = Some("[storage]\n".into());
-        assert!(matches!(client(&settings, false), Err(TorError::Config(why)) if why.contains("storage")));
+        assert!(matches!(client(&settings, None), Err(TorError::Config(why)) if why.contains("storage")));
     }
 }

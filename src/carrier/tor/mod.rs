@@ -33,16 +33,13 @@ type TorClient = arti_client::TorClient<PreferredRuntime>;
 
 /// Between two attempts at a bootstrap that ended with an error: arti itself goes on for as long as there is hope.
 const BOOTSTRAP_PAUSE: Duration = Duration::from_secs(10);
-/// Below [`Settings::state`]: the keys that introducers with client authorization gave us, as in C tor's `ClientOnionAuthDir`.
-pub const CLIENT_KEYS: &str = "clients";
-/// Below [`Settings::state`]: the onion service's key, as in C tor's `HiddenServiceDir`.
-pub const ONION: &str = "onion";
-
 /// What Tor needs to know in either role.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// A directory of its own, which nobody else may read.
     pub state: PathBuf,
+    /// The keys that introducers with client authorization gave us, laid out as C tor's `ClientOnionAuthDir`.
+    pub client_keys: PathBuf,
     /// Bridge lines; empty: relays are connected to directly.
     pub bridges: Vec<String>,
     /// Name of a pluggable transport → its proxy, already running.
@@ -54,6 +51,8 @@ pub struct Settings {
 /// What the onion service needs to know.
 #[derive(Clone, Debug)]
 pub struct OnionSettings {
+    /// The service's key, laid out as C tor's `HiddenServiceDir`.
+    pub directory: PathBuf,
     /// The introducer's AF_UNIX socket.
     pub introducer: PathBuf,
     /// The port behind the onion address; another one closes the circuit that asked for it.
@@ -102,7 +101,7 @@ pub async fn run(
 ) -> Result<(), TorError> {
     let report: Arc<dyn Fn(Report) + Send + Sync> = Arc::new(report);
     let started = ambient::steady_millis();
-    let client = start(&settings, roles.onion.is_some())?;
+    let client = start(&settings, roles.onion.as_ref())?;
     let following = progress::follow(&client, Arc::clone(&report));
     let working = async {
         bootstrap(&client, &report).await;
@@ -133,11 +132,11 @@ pub async fn run(
     }
 }
 
-fn start(settings: &Settings, hosts: bool) -> Result<Arc<TorClient>, TorError> {
+fn start(settings: &Settings, onion: Option<&OnionSettings>) -> Result<Arc<TorClient>, TorError> {
     // A second call in one process finds it installed, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     config::prepare(settings)?;
-    let config = config::client(settings, hosts)?;
+    let config = config::client(settings, onion.map(|onion| onion.directory.as_path()))?;
     #[expect(clippy::disallowed_types, reason = "the carrier is where Tor is")]
     let builder = arti_client::TorClient::<PreferredRuntime>::builder();
     builder.config(config).create_unbootstrapped().map_err(TorError::start)

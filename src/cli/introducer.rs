@@ -1,0 +1,71 @@
+//! The introducer's own process, and the operator's word on its clock.
+
+use std::{fs, io::ErrorKind, path::PathBuf};
+
+use clap::Args;
+
+use super::{
+    failure::{Exit, Failure, system},
+    output,
+};
+use crate::{
+    ambient,
+    config::IntroducerConfig,
+    server,
+    supervisor::{Inherited, Lifeline},
+};
+
+/// It has no IP socket. Where a listening AF_UNIX socket is its standard input (`StandardInput=socket` of systemd), it
+/// takes that in the place of the configuration's.
+#[derive(Args)]
+pub(super) struct Introducer {
+    /// The introducer's configuration; SIGHUP reads it again
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// Standard output is the lifeline of `anteroom serve`
+    #[arg(long, hide = true)]
+    supervised: bool,
+}
+
+impl Introducer {
+    pub(super) fn run(self) -> Result<(), Failure> {
+        let inherited = Inherited::take(self.supervised).map_err(|error| {
+            let exit = if error.kind() == ErrorKind::InvalidInput { Exit::Usage } else { Exit::Failed };
+            Failure::new(exit, error)
+        })?;
+        let config = IntroducerConfig::load(&self.config)?;
+        let reload = move || IntroducerConfig::load(&self.config);
+        server::run(config, inherited.socket, closed(inherited.lifeline), reload)
+            .map_err(|error| Failure::new(Exit::Failed, error))
+    }
+}
+
+async fn closed(lifeline: Option<Lifeline>) {
+    match lifeline {
+        Some(mut lifeline) => lifeline.closed().await,
+        None => std::future::pending().await,
+    }
+}
+
+#[derive(Args)]
+pub(super) struct ConfirmClock {
+    /// The introducer's configuration
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+}
+
+impl ConfirmClock {
+    pub(super) fn run(self) -> Result<(), Failure> {
+        let config = IntroducerConfig::load(&self.config)?;
+        let path = config.state.join(server::CLOCK_CONFIRMED_FILE);
+        let hour = ambient::wall().hours();
+        fs::write(&path, format!("{hour}\n")).map_err(|error| {
+            system(format_args!("can't write {}", path.display()))(error)
+                .hint("run it as the introducer's user, on the machine and with the `state` directory it runs with")
+        })?;
+        output::say(
+            "Confirmed for this hour. Send SIGHUP to the introducer (or start it): it forgets expired records again.",
+        );
+        Ok(())
+    }
+}

@@ -20,6 +20,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("config", &["record", "directory", "net"]),
     ("client", &["record", "directory", "protocol", "net", "ambient", "redact"]),
     ("server", &["record", "directory", "protocol", "net", "ambient", "redact", "store", "config"]),
+    ("rehearsal", &["record", "config", "ambient"]),
     (
         "cli",
         &[
@@ -35,6 +36,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "config",
             "client",
             "server",
+            "rehearsal",
         ],
     ),
 ];
@@ -54,6 +56,8 @@ const LIFTED_FENCES: &[(&str, usize)] = &[
     ("src/carrier/socks_bridge.rs", 1),
     ("src/net/listen.rs", 2),
     ("src/net/mod.rs", 1),
+    ("src/rehearsal/child.rs", 1),
+    ("src/rehearsal/tornet/control.rs", 1),
 ];
 
 /// Crates that learn addresses, ask others for ours, resolve names or tell who we are. `.deny.toml` has the same list.

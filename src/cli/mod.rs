@@ -26,6 +26,8 @@ mod output;
 mod publish;
 #[cfg(feature = "client")]
 mod record_file;
+#[cfg(feature = "rehearse")]
+mod rehearse;
 #[cfg(feature = "server")]
 mod serve;
 #[cfg(any(feature = "client", feature = "server"))]
@@ -89,6 +91,9 @@ enum Command {
     /// Ask an introducer for its rules
     #[cfg(feature = "client")]
     About(about::About),
+    /// Rehearse the whole job on a private Tor network of this machine
+    #[cfg(feature = "rehearse")]
+    Rehearse(rehearse::Rehearse),
     /// Offer a SOCKS port of 127.0.0.1 as an AF_UNIX socket
     #[cfg(feature = "carrier-loopback")]
     SocksBridge(bridge::SocksBridge),
@@ -155,6 +160,8 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Watch(command) => command.run(),
         #[cfg(feature = "client")]
         Command::About(command) => command.run(),
+        #[cfg(feature = "rehearse")]
+        Command::Rehearse(command) => command.run(),
         #[cfg(feature = "carrier-loopback")]
         Command::SocksBridge(command) => command.run(),
         Command::Completions(arguments) => arguments.run(command()),

@@ -4,9 +4,18 @@ use crate::{directory::Now, record::Timestamp};
 
 /// This hour, by the wall clock. An hour is all that is ever asked.
 pub fn wall() -> Timestamp {
+    Timestamp::from_unix_seconds(wall_seconds())
+}
+
+/// Seconds since the Unix epoch, by the wall clock: for a private Tor network of this machine, whose nodes vote by the
+/// second.
+///
+/// # Security
+/// Nothing that leaves this machine may depend on it: how far a clock is off tells machines apart.
+pub(crate) fn wall_seconds() -> u64 {
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the wall clock")]
     let now = std::time::SystemTime::now();
-    Timestamp::from_unix_seconds(now.duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs()))
+    now.duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 /// Milliseconds of a clock that never jumps and goes on while the machine sleeps (`CLOCK_BOOTTIME`). Only differences mean

@@ -31,11 +31,12 @@
 //! | [`config`] | configuration files, parsed into closed types | record, directory, net |
 //! | [`client`] | one introducer: ask, list, follow | the pure modules, net, ambient, redact |
 //! | [`server`] | event loop, streams, dispatch | everything below but client, carrier, supervisor, keys |
+//! | [`rehearsal`] | the main job on a private Tor network of this machine: starts the installed tor, and this program | record, config, ambient |
 //! | [`cli`] | one file per command | everything |
 //!
 //! record, directory and protocol are pure: no clock, no randomness, no files, no sockets, no logging; without features
 //! the crate is these three and needs no operating system (`no_std`). A feature is a role: `server`, `client`,
-//! `carrier-loopback`.
+//! `carrier-loopback`, `rehearse`.
 //!
 //! # The way of a request
 //!
@@ -105,6 +106,8 @@ pub mod keys;
 pub mod net;
 #[cfg(feature = "cli")]
 pub mod redact;
+#[cfg(feature = "rehearse")]
+pub mod rehearsal;
 #[cfg(feature = "server")]
 pub mod server;
 #[cfg(feature = "server")]

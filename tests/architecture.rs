@@ -21,6 +21,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("config", &["record", "directory", "net"]),
     ("client", &["record", "directory", "protocol", "net", "ambient", "redact"]),
     ("server", &["record", "directory", "protocol", "net", "ambient", "redact", "store", "config"]),
+    ("rehearsal", &["record", "config", "ambient"]),
     (
         "cli",
         &[
@@ -37,6 +38,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "client",
             "server",
             "supervisor",
+            "rehearsal",
         ],
     ),
 ];
@@ -58,6 +60,8 @@ const LIFTED_FENCES: &[(&str, usize)] = &[
     ("src/net/mod.rs", 1),
     // Starts processes, of this program alone.
     ("src/supervisor/mod.rs", 1),
+    ("src/rehearsal/child.rs", 1),
+    ("src/rehearsal/tornet/control.rs", 1),
 ];
 
 /// Crates that learn addresses, ask others for ours, resolve names or tell who we are. `.deny.toml` has the same list.

@@ -1,5 +1,5 @@
 //! The command line as a person meets it: every help text and message is pinned, so that a change of words is seen.
-#![cfg(all(feature = "server", feature = "client", feature = "carrier-loopback"))]
+#![cfg(all(feature = "server", feature = "client", feature = "carrier-loopback", feature = "rehearse"))]
 
 #[cfg(test)]
 #[path = "cli/bridge.rs"]

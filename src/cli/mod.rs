@@ -42,6 +42,8 @@ mod proxy;
 mod publish;
 #[cfg(feature = "client")]
 mod record_file;
+#[cfg(feature = "rehearse")]
+mod rehearse;
 #[cfg(feature = "server")]
 mod serve;
 #[cfg(any(feature = "client", feature = "server"))]
@@ -122,6 +124,9 @@ enum Command {
     #[cfg(feature = "carrier-tor")]
     #[command(subcommand)]
     Carrier(carrier::Carrier),
+    /// Rehearse the whole job on a private Tor network of this machine
+    #[cfg(feature = "rehearse")]
+    Rehearse(rehearse::Rehearse),
     /// Offer a SOCKS port of 127.0.0.1 as an AF_UNIX socket
     #[cfg(feature = "carrier-loopback")]
     SocksBridge(bridge::SocksBridge),
@@ -220,6 +225,8 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::About(command) => command.run(),
         #[cfg(feature = "carrier-tor")]
         Command::Carrier(command) => command.run(),
+        #[cfg(feature = "rehearse")]
+        Command::Rehearse(command) => command.run(),
         #[cfg(feature = "carrier-loopback")]
         Command::SocksBridge(command) => command.run(),
         Command::Completions(arguments) => arguments.run(command()),

@@ -1,5 +1,5 @@
 //! The main job on a real Tor network: Debian's `tor` daemons, private, on loopback; every command is the real program.
-//! The tests share one network. `tests/rehearse` shows the first of them to a person.
+//! Most tests share one network; a rehearsal brings its own.
 
 mod carrier;
 mod examples;

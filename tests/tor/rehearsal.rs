@@ -1,78 +1,155 @@
-//! The main job, told step by step: a node publishes, a client finds it, and a withdrawal holds.
+//! `anteroom rehearse`, as an operator runs it: it plays the main job to its end, leaves nothing behind, and changes no
+//! file it was given.
 
-use std::time::Instant;
-
-use crate::{
-    grid::{Grid, json, onion},
-    network,
-    tornet::CLIENT_TORRC,
+use std::{
+    fs,
+    os::unix::process::ExitStatusExt as _,
+    path::Path,
+    process::{Child, Command, Stdio},
+    thread,
+    time::Duration,
 };
 
-fn say(line: &str) {
-    println!("   {line}");
+use tempfile::TempDir;
+
+use crate::{
+    grid::{anteroom, json, lines_of_json, run, text, until},
+    tornet::key_cache,
+};
+
+/// A temporary directory that only this rehearsal uses: whoever has it in the environment belongs to it.
+fn temporary() -> TempDir {
+    tempfile::Builder::new().prefix("rehearse-").tempdir().expect("a temporary directory")
+}
+
+fn rehearse(temporary: &Path, arguments: &[&str]) -> Command {
+    let mut command = anteroom(&["rehearse", "--carrier", "c-tor", "--json"]);
+    let keys = key_cache().expect("an integration test has a directory of cargo's");
+    command.args(arguments).arg("--key-cache").arg(keys).env("TMPDIR", temporary);
+    command
+}
+
+/// The programs that were started with `temporary` in their environment and still run.
+fn processes_of(temporary: &Path) -> Vec<String> {
+    let mark = format!("TMPDIR={}", temporary.display());
+    let mut found = Vec::new();
+    for entry in fs::read_dir("/proc").expect("/proc can be read").flatten() {
+        let environment = fs::read(entry.path().join("environ")).unwrap_or_default(); // of others, or gone
+        if environment.split(|byte| *byte == 0).any(|variable| variable == mark.as_bytes()) {
+            let command = fs::read(entry.path().join("cmdline")).unwrap_or_default();
+            found.push(String::from_utf8_lossy(&command).replace('\0', " "));
+        }
+    }
+    found
+}
+
+fn assert_nothing_is_left(temporary: &Path) {
+    assert_eq!(processes_of(temporary), Vec::<String>::new());
+    let files: Vec<_> = fs::read_dir(temporary).expect("it is there").flatten().map(|entry| entry.path()).collect();
+    assert_eq!(files, Vec::<std::path::PathBuf>::new());
+}
+
+/// An operator's configuration: a grid, and choices that differ from the defaults.
+fn configuration(directory: &Path) -> String {
+    let key = directory.join("grid.key");
+    let made = json(&run(&mut anteroom(&["grid", "keygen", "--json", "--out", text(&key)])));
+    let grid = made["grid"].as_str().expect("a grid id").to_owned();
+    run(anteroom(&["init", "introducer"]).arg(directory).args(["--grid", &grid]));
+    let file = directory.join("introducer.toml");
+    let template = fs::read_to_string(&file).expect("init wrote it");
+    let chosen = template
+        .replace("#delivery = \"tick\"", "delivery = \"immediate\"")
+        .replace("#port = 80", "port = 4321")
+        .replace("#onion = true", "onion = false")
+        .replace("state = \"state\"", "state = \"/nonexistent/state\"");
+    assert_ne!(template, chosen);
+    fs::write(&file, chosen).expect("it can be written");
+    grid
 }
 
 #[test]
-fn rehearsal() {
-    println!("\n1. A private Tor network: one authority and five relays on this machine's loopback, nothing leaves it");
-    let start = Instant::now();
-    let network = network();
-    say(&format!("ready after {} s", start.elapsed().as_secs()));
+fn a_rehearsal_plays_the_operators_configuration_and_leaves_nothing_behind() {
+    let (temporary, own) = (temporary(), temporary());
+    let grid = configuration(own.path());
+    let file = own.path().join("introducer.toml");
+    let before = fs::read(&file).expect("it is there");
 
-    println!("2. A grid and its introducer: `anteroom grid keygen`, `init introducer`, `serve`, behind a C tor");
-    let grid = Grid::start(&[("#delivery = \"tick\"", "delivery = \"immediate\"")]);
-    say(&format!("grid {}", grid.id));
-    let (_service, address) = grid.onion(network, "introducer", "introducer.torrc");
-    say(&format!("onion service {address}"));
+    let output = run(&mut rehearse(temporary.path(), &["--config", text(&file)]));
+    print!("{}", String::from_utf8_lossy(&output.stdout));
+    let events = lines_of_json(&output);
+    let done: Vec<_> = events.iter().filter(|event| event["event"] == "done").map(|event| &event["step"]).collect();
+    assert_eq!(done, ["network", "introducer", "node", "watch", "publish", "find", "withdraw"]);
+    let last = events.last().expect("events");
+    assert_eq!((&last["event"], last["kept"].is_null()), (&"over".into(), true));
+    let all = |event: &str, field: &str| {
+        let of_kind = events.iter().filter(|it| it["event"] == event);
+        of_kind.map(|it| it[field].as_str().expect("text").to_owned()).collect::<Vec<_>>().join("\n")
+    };
+    let (commands, notes) = (all("command", "line"), all("note", "text"));
+    for command in ["node publish", "list", "lookup node1", "watch", "node withdraw", "--record old.record"] {
+        assert!(commands.contains(&format!("anteroom {command}")) || commands.contains(command), "{commands}");
+    }
+    assert!(commands.contains(&grid), "the operator's grid: {commands}");
+    assert!(notes.contains(".onion:4321"), "the operator's port: {notes}");
+    assert!(notes.contains(".b32.i2p"), "this grid admits no onion addresses: {notes}");
+    assert!(notes.contains("is refused"), "{notes}");
 
-    println!("3. A node on another machine (its own tor): `init node`, `node keygen`, addresses typed by hand");
-    let (node_tor, reader_tor) = std::thread::scope(|scope| {
-        let node = scope.spawn(|| network.daemon("node", CLIENT_TORRC));
-        let reader = network.daemon("reader", CLIENT_TORRC);
-        (node.join().expect("the node's tor starts"), reader)
+    assert_eq!(fs::read(&file).expect("it is there"), before, "the operator's file is never written");
+    let names: Vec<_> = fs::read_dir(own.path()).expect("it is there").flatten().map(|it| it.file_name()).collect();
+    assert_eq!(names.len(), 2, "nothing beside it: {names:?}");
+    assert_nothing_is_left(temporary.path());
+}
+
+/// Runs until its output contains `text`, then sends `signal`.
+fn interrupted_at(temporary: &Path, text: &str, signal: &str) -> Child {
+    let out = temporary.join("out");
+    let log = fs::File::create(&out).expect("a file");
+    let child = rehearse(temporary, &[]).stdout(log).stderr(Stdio::inherit()).spawn().expect("the program starts");
+    until(text, || fs::read_to_string(&out).expect("its output").contains(text));
+    let kill = Command::new("kill").args([signal, &child.id().to_string()]).status().expect("kill runs");
+    assert!(kill.success());
+    fs::remove_file(out).expect("its output");
+    child
+}
+
+#[test]
+fn a_rehearsal_that_is_interrupted_leaves_nothing_behind() {
+    for (text, signal) in [("\"step\":\"network\"", "-INT"), ("anteroom about", "-TERM"), ("caught", "-HUP")] {
+        let temporary = temporary();
+        let text = if text == "caught" { "nothing is listed yet" } else { text };
+        let status = interrupted_at(temporary.path(), text, signal).wait().expect("it ends");
+        assert_eq!(status.code(), Some(1), "{signal} at {text}");
+        assert_nothing_is_left(temporary.path());
+    }
+}
+
+#[test]
+fn what_can_not_be_rehearsed_is_said_before_anybody_waits() {
+    let temporary = temporary();
+    let own = temporary.path().join("own");
+    fs::create_dir(&own).expect("a directory");
+    configuration(&own);
+    let file = own.join("introducer.toml");
+    let public = fs::read_to_string(&file).expect("it").replace("#i2p = true", "i2p = false");
+    fs::write(&file, public).expect("it can be written");
+    let output = rehearse(temporary.path(), &["--config", text(&file)]).output().expect("the program starts");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("neither onion nor I2P"), "{output:?}");
+
+    let no_tor = rehearse(temporary.path(), &[]).env("PATH", "/nonexistent").output().expect("the program starts");
+    assert_eq!(no_tor.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&no_tor.stderr).contains("apt-get install tor"), "{no_tor:?}");
+}
+
+#[test]
+fn the_network_ends_with_a_rehearsal_that_is_killed() {
+    let temporary = temporary();
+    let killed =
+        interrupted_at(temporary.path(), "\"step\":\"introducer\",\"title\"", "-KILL").wait().expect("it ends");
+    assert_eq!(killed.signal(), Some(9));
+    // The daemons see the end of their owner by themselves, within their own interval of looking.
+    until("the daemons end by themselves", || {
+        thread::sleep(Duration::from_millis(100));
+        !processes_of(temporary.path()).iter().any(|command| command.starts_with("tor "))
     });
-    let node = grid.node("node", &address, &node_tor.socks_path());
-    node.offers_storage("alice");
-    let about = json(&node.run_when_reachable(&["about", "--json"]));
-    assert_eq!(about["grid"], grid.id.as_str());
-    say("the introducer answers through Tor");
-
-    println!("4. A reader (a third tor) watches");
-    let reader = grid.node("reader", &address, &reader_tor.socks_path());
-    reader.run_when_reachable(&["about"]);
-    let mut watch = reader.watch();
-    watch.next(|event| event["event"] == "caught_up");
-    say("nothing is listed yet");
-
-    println!("5. `anteroom node publish`");
-    let start = Instant::now();
-    node.run(&["node", "publish"]);
-    say(&format!("accepted, durable, after {:.1} s", start.elapsed().as_secs_f32()));
-    let seen = watch.next(|event| event["event"] == "record");
-    say(&format!("the watcher saw it after {:.1} s", start.elapsed().as_secs_f32()));
-    let id = seen["record"]["node"].as_str().expect("a node id").to_owned();
-    assert_eq!(seen["record"]["services"][0]["addresses"][0], onion());
-
-    println!("6. `anteroom list` and `anteroom lookup` by the reader");
-    let listed = reader.objects(&["list", "--json", "--service", "storage"]);
-    assert_eq!(listed.len(), 1);
-    assert_eq!(listed[0]["node"], id.as_str());
-    assert_eq!(listed[0]["nickname"], "alice");
-    say(&format!("listed: {} offers storage at {}", listed[0]["nickname"], listed[0]["services"][0]["addresses"][0]));
-    let found = json(&reader.run(&["lookup", &id, "--json"]));
-    assert_eq!(found["record"]["seq"], listed[0]["seq"]);
-    say("found by its id; the introducer learned a prefix that names a crowd");
-
-    println!("7. `anteroom node withdraw`");
-    let record = grid.path("node/old.record");
-    node.run(&["node", "sign", "--out", record.to_str().expect("text")]);
-    node.run(&["node", "withdraw"]);
-    let gone = watch.next(|event| event["event"] == "record");
-    assert_eq!(gone["record"]["withdrawn"], true);
-    assert_eq!(reader.objects(&["list", "--json", "--service", "storage"]).len(), 0);
-    say("the watcher heard of it, and the list is empty");
-    let replay = node.command(&["node", "publish", "--record", record.to_str().expect("text")]).output();
-    assert!(!replay.expect("the program starts").status.success(), "an old record came back");
-    say("the old record, published again, is refused");
-    println!("The main job is done.\n");
 }

@@ -6,7 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
-use super::clock::poll;
+use super::poll;
 
 /// For one answer of tor, which tries several circuits, and waits up to two minutes, before it gives up.
 const REPLY_TIMEOUT: Duration = Duration::from_secs(130);

@@ -12,7 +12,7 @@ use super::{
 use crate::config::{CarrierKind, IntroducerConfig};
 
 /// The command of an introducer behind a carrier that others run.
-const INTRODUCER_COMMAND: &str = "serve";
+const INTRODUCER_COMMAND: &str = "introducer";
 /// The command of an introducer that brings its carrier.
 const SUPERVISOR_COMMAND: &str = "serve";
 /// From the start of an introducer with an empty store to its socket: well under a second on an idle machine.

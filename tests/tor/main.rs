@@ -3,6 +3,7 @@
 
 mod examples;
 mod grid;
+mod members;
 mod rehearsal;
 #[path = "../support/tornet/mod.rs"]
 mod tornet;

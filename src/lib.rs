@@ -26,7 +26,7 @@
 //! | [`net`] | AF_UNIX accept, SOCKS5 dial, PROXY line. No IP here | redact |
 //! | [`carrier`] | every IP socket of the program | net, ambient, redact |
 //! | [`supervisor`] | children: their sockets, restarts, end | net, ambient |
-//! | [`keys`] | secret key files and seq counters: create, load, permissions | record |
+//! | [`keys`] | secret key files, seq counters, Tor's keys: create, load, move, permissions | record |
 //! | [`store`] | the only database code | record, ambient |
 //! | [`config`] | configuration files, parsed into closed types | record, directory, net |
 //! | [`client`] | one introducer: ask, list, follow | the pure modules, net, ambient, redact |

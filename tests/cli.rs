@@ -22,6 +22,9 @@ mod network;
 #[path = "cli/offline.rs"]
 mod offline;
 #[cfg(test)]
+#[path = "cli/onion.rs"]
+mod onion;
+#[cfg(test)]
 #[path = "cli/online.rs"]
 mod online;
 #[path = "cli/program.rs"]

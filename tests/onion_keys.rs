@@ -79,7 +79,9 @@ fn a_new_service_is_laid_out_as_c_tor_does_it() {
     let place = Place::new();
     let directory = place.path("tor/onion");
     let service = OnionService::open_or_create(&directory, &SEED).unwrap();
-    assert_eq!((mode(&place.path("tor")), mode(&directory)), (0o700, 0o700));
+    for made in [&place.path("tor"), &directory, &directory.join("authorized_clients")] {
+        assert_eq!(mode(made), 0o700, "{}", made.display());
+    }
     for (name, header, bytes) in
         [(SECRET, "== ed25519v1-secret: type0 ==\0\0\0", 96), (PUBLIC, "== ed25519v1-public: type0 ==\0\0\0", 64)]
     {

@@ -96,11 +96,11 @@ enum Command {
     #[cfg(any(feature = "client", feature = "server"))]
     #[command(subcommand)]
     Grid(keygen::Grid),
-    /// The key of an introducer's onion address: show it, move it between C tor and the Tor inside this program
+    /// The key of an introducer's onion address
     #[cfg(feature = "server")]
     #[command(subcommand)]
     OnionKey(onion_key::OnionKey),
-    /// Who may reach an introducer: keys for C tor and for the Tor inside this program
+    /// Client authorization: who may reach an introducer over Tor
     #[cfg(any(feature = "client", feature = "server"))]
     #[command(subcommand)]
     ClientAuth(client_auth::ClientAuth),

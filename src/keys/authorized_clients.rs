@@ -107,14 +107,16 @@ pub(super) fn merge(service: &PrivateDirectory, added: &Clients) -> Result<(), O
     if all.len() > CLIENTS_MAX {
         return Err(OnionKeyError::TooManyClients);
     }
-    if new.is_empty() {
-        return Ok(());
-    }
-    let directory = PrivateDirectory::open_or_make(&service.path_of(DIRECTORY))?;
+    let directory = make(service)?;
     for (name, key) in new {
         directory.create(&file_name(&name), format!("{key}\n").as_bytes())?;
     }
     Ok(())
+}
+
+/// The directory of the clients, also while there is none: C tor has one always, and arti complains when it is missing.
+pub(super) fn make(service: &PrivateDirectory) -> Result<PrivateDirectory, OnionKeyError> {
+    PrivateDirectory::open_or_make(&service.path_of(DIRECTORY))
 }
 
 fn file_name(name: &ClientName) -> String {

@@ -104,9 +104,11 @@ impl OnionKeyError {
     /// What to do about it.
     pub fn hint(&self) -> String {
         match self {
-            Self::NoDirectory(_) => "name the directory itself; the embedded Tor makes its own when `anteroom serve` \
-                starts, C tor when it is reloaded with the line that names it"
-                .into(),
+            Self::NoDirectory(path) => format!(
+                "name another, or make it as the user whose tor uses it: mkdir -m 700 {}   (that of an introducer is \
+                 made when its tor starts)",
+                path.display()
+            ),
             Self::NotADirectory(_) => "name the directory itself; links are not followed where keys are".into(),
             Self::NotRegular(_) => "put the file itself there; links are not followed where keys are".into(),
             Self::TooOpen { path, .. } => format!(

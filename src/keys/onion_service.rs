@@ -49,6 +49,7 @@ impl OnionService {
             Some(identity) => identity,
             None => Identity::from_seed(seed),
         };
+        authorized_clients::make(&private)?;
         identity.write_missing(&private)?;
         Ok(Self::of(directory, &identity))
     }

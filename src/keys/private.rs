@@ -60,14 +60,11 @@ impl PrivateDirectory {
 
     /// The same for a directory that is made when it is missing, with those above it.
     pub(super) fn open_or_make(path: &Path) -> Result<Self, OnionKeyError> {
-        let made = DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(path);
         // A file or a link in its place is judged below, in words that say more.
-        if let Err(error) = made
-            && fs::symlink_metadata(path).is_err()
-        {
-            return Err(failed(path, error));
+        if fs::symlink_metadata(path).is_err() {
+            let made = DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(path);
+            made.and_then(|()| sync_directory(path)).map_err(|error| failed(path, error))?;
         }
-        sync_directory(path).map_err(|error| failed(path, error))?;
         Self::open(path, Reader::Owner)
     }
 

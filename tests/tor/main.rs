@@ -5,6 +5,7 @@ mod carrier;
 mod examples;
 mod grid;
 mod pairs;
+mod members;
 mod rehearsal;
 #[path = "../support/tornet/mod.rs"]
 mod tornet;

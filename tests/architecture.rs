@@ -15,7 +15,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("redact", &[]),
     ("net", &["redact"]),
     ("carrier", &["net", "redact", "ambient", "keys"]),
-    ("supervisor", &["net", "redact", "ambient"]),
+    ("supervisor", &["net", "ambient"]),
     ("keys", &["record"]),
     ("store", &["record", "ambient"]),
     ("config", &["record", "directory", "net"]),

@@ -15,8 +15,6 @@ use crate::{
     supervisor::{Inherited, Lifeline},
 };
 
-/// It has no IP socket. Where a listening AF_UNIX socket is its standard input (`StandardInput=socket` of systemd), it
-/// takes that in the place of the configuration's.
 #[derive(Args)]
 pub(super) struct Introducer {
     /// The introducer's configuration; SIGHUP reads it again

@@ -84,9 +84,15 @@ enum Command {
     #[command(subcommand)]
     Init(setup::Role),
     /// Run an introducer and its carrier
+    ///
+    /// Each is a process of its own, is started again when it ends, and stops with this one. Without an introducer.toml in
+    /// the current directory, a new open grid and its configuration are made there.
     #[cfg(feature = "server")]
     Serve(serve::Serve),
     /// Run an introducer alone, behind a carrier that something else starts
+    ///
+    /// It has no IP socket. Where its standard input is a listening AF_UNIX socket (`StandardInput=socket` of systemd), it
+    /// takes that in the place of the configuration's.
     #[cfg(feature = "server")]
     Introducer(introducer::Introducer),
     /// Say that this machine's clock is right, after an introducer found it jumping

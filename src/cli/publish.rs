@@ -101,12 +101,12 @@ impl Reaches for Publish {
     }
 
     fn refuse_unready(&self) -> Result<(), Failure> {
-        let config = NodeConfig::load(&self.config)?;
+        let config = if self.stay { stay::load(&self.config)? } else { NodeConfig::load(&self.config)? };
+        Publisher::new(&config, &self.proxy)?;
         match &self.record {
-            Some(path) => refuse_unfit(record_file::read(path)?.claims(), &config)?,
-            None => drop(Signer::open(&config)?),
+            Some(path) => refuse_unfit(record_file::read(path)?.claims(), &config),
+            None => Signer::open(&config).map(drop),
         }
-        Publisher::new(&config, &self.proxy).map(drop)
     }
 }
 
@@ -121,8 +121,8 @@ impl Reaches for Withdraw {
 
     fn refuse_unready(&self) -> Result<(), Failure> {
         let config = NodeConfig::load(&self.config)?;
-        drop(Signer::open(&config)?);
-        Publisher::new(&config, &self.proxy).map(drop)
+        Publisher::new(&config, &self.proxy)?;
+        Signer::open(&config).map(drop)
     }
 }
 

@@ -21,8 +21,6 @@ use crate::{
 /// Whoever opens the SOCKS socket uses the network in the name of this user.
 const SOCKS_MODE: u32 = 0o600;
 
-/// Both are started again when they end, and stop with this process. Without a configuration, a new open grid and its
-/// introducer.toml are made in the current directory.
 #[derive(Args)]
 #[command(after_long_help = JSON_HELP)]
 pub(super) struct Serve {

@@ -100,7 +100,7 @@ async fn retry(config: &NodeConfig, proxy: &Proxy, signer: &mut Signer, mut outc
 }
 
 /// A configuration whose records can be kept fresh.
-fn load(path: &Path) -> Result<NodeConfig, Failure> {
+pub(super) fn load(path: &Path) -> Result<NodeConfig, Failure> {
     let config = NodeConfig::load(path)?;
     if config.lifetime.hours() < LIFETIME_HOURS_MIN {
         let message = format_args!("a lifetime of less than {LIFETIME_HOURS_MIN} hours can't be kept fresh");

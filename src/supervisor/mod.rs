@@ -170,12 +170,17 @@ impl Supervisor {
     }
 
     /// Closes the lifelines, asks commands to end (SIGTERM), and returns when all children have ended, at the latest after a
-    /// grace and SIGKILL. The exit status is that of a command that ran until now.
+    /// grace and SIGKILL. The exit status is that of a command, unless `next` told it already.
     pub async fn stop(mut self) -> Option<ExitStatus> {
-        // Nobody waits for a listener that is gone.
-        drop(self.events);
         self.orders.send_modify(|orders| orders.stop = true);
+        // Nobody waits for a listener that is gone. A command's end may be waiting to be told.
+        self.events.close();
         let mut of_command = None;
+        while let Ok(event) = self.events.try_recv() {
+            if let Event::Ended { status: Ok(status), again_in: None, .. } = event {
+                of_command = Some(status);
+            }
+        }
         while let Some(ended) = self.children.join_next().await {
             of_command = ended.ok().flatten().or(of_command);
         }
@@ -186,26 +191,28 @@ impl Supervisor {
 /// Starts a child again and again, until it is told to stop or the child's end is final.
 async fn keep(child: Child, mut orders: watch::Receiver<Orders>, events: mpsc::Sender<Event>) -> Option<ExitStatus> {
     let is_command = matches!(child.role, Role::Command);
-    let mut pause = RESTART_PAUSE_MIN;
+    let mut pause = None;
     while !orders.borrow_and_update().stop {
         let started_millis = ambient::steady_millis();
         let status = run(&child, &mut orders, &events).await;
+        let of_command = status.as_ref().ok().copied().filter(|_| is_command);
+        let is_final = is_command || status.as_ref().is_ok_and(|status| status.code() == Some(EXIT_FINAL));
         if orders.borrow().stop {
-            return status.ok().filter(|_| is_command);
+            return of_command;
         }
-        let is_final = status.as_ref().is_ok_and(|status| status.code() == Some(EXIT_FINAL));
-        if is_final || is_command {
-            let _ = events.send(Event::Ended { child: child.name, status, again_in: None }).await;
-            return None;
-        }
-        if ambient::steady_millis().saturating_sub(started_millis) >= RAN_WELL_MILLIS {
-            pause = RESTART_PAUSE_MIN;
-        }
-        let _ = events.send(Event::Ended { child: child.name, status, again_in: Some(pause) }).await;
+        let ran_millis = ambient::steady_millis().saturating_sub(started_millis);
+        pause = (!is_final).then(|| pause_after(pause, ran_millis));
+        let _ = events.send(Event::Ended { child: child.name, status, again_in: pause }).await;
+        let Some(pause) = pause else { return of_command };
         let _ = tokio::time::timeout(pause, orders.wait_for(|orders| orders.stop)).await;
-        pause = (2 * pause).min(RESTART_PAUSE_MAX);
     }
     None
+}
+
+/// `last` is the pause before the start that ended now.
+fn pause_after(last: Option<Duration>, ran_millis: u64) -> Duration {
+    let last = last.filter(|_| ran_millis < RAN_WELL_MILLIS);
+    last.map_or(RESTART_PAUSE_MIN, |last| (2 * last).min(RESTART_PAUSE_MAX))
 }
 
 /// From start to end.
@@ -227,21 +234,25 @@ async fn run(
                 }
                 return status;
             }
-            () = all_told(&mut lines) => lines = None,
+            Some(_) = async { Some(lines.as_mut()?.await) } => lines = None,
             changed = orders.changed() => {
                 if changed.is_err() || orders.borrow_and_update().stop {
-                    // This closes the lifeline; a command has none.
-                    match lines.take() {
-                        Some(lines) => drop(lines),
-                        None => { let _ = kill_process(pid, Signal::TERM); }
-                    }
-                    return end(process).await;
+                    break;
                 }
                 // It may have ended in this moment: then there is nobody to tell.
                 let _ = kill_process(pid, Signal::HUP);
             }
         }
     }
+    match lines {
+        Some(lifeline) => drop(lifeline),
+        None => drop(kill_process(pid, Signal::TERM)),
+    }
+    if let Ok(status) = tokio::time::timeout(STOP_GRACE, process.wait()).await {
+        return status;
+    }
+    process.start_kill()?;
+    process.wait().await
 }
 
 #[expect(clippy::disallowed_types, reason = "the one place that starts processes, and they are of this program")]
@@ -252,43 +263,21 @@ fn start(child: &Child) -> io::Result<(Process, Option<net::Stream>)> {
         return Ok((command.spawn()?, None));
     };
     let (ours, theirs) = net::pair()?;
-    match socket {
-        Some(socket) => command.stdin(Stdio::from(socket.try_clone()?)),
-        None => command.stdin(Stdio::null()),
-    };
-    command.stdout(Stdio::from(theirs)).process_group(0);
+    let stdin = socket.as_ref().map(OwnedFd::try_clone).transpose()?.map_or_else(Stdio::null, Stdio::from);
+    command.stdin(stdin).stdout(Stdio::from(theirs)).process_group(0);
     // The command holds the child's end, and goes with this function.
     Ok((command.spawn()?, Some(ours)))
 }
 
-/// Waits, and at last no longer.
-async fn end(mut process: Process) -> io::Result<ExitStatus> {
-    match tokio::time::timeout(STOP_GRACE, process.wait()).await {
-        Ok(status) => status,
-        Err(_) => {
-            process.start_kill()?;
-            process.wait().await
-        }
-    }
-}
-
-async fn all_told(lines: &mut Option<impl Future<Output = ()> + Unpin>) {
-    match lines {
-        Some(lines) => lines.await,
-        None => std::future::pending().await,
-    }
-}
-
 /// Tells line after line until the child closes its end.
-async fn tell_lines(child: &'static str, lifeline: net::Stream, events: mpsc::Sender<Event>) {
+async fn tell_lines(child: &'static str, lifeline: net::Stream, events: mpsc::Sender<Event>) -> io::Result<()> {
     let mut lifeline = BufReader::with_capacity(LINE_BYTES_MAX, lifeline);
     let mut too_long = false;
     loop {
         let mut bytes = Vec::new();
         let limit = LINE_BYTES_MAX as u64 + 1;
-        match (&mut lifeline).take(limit).read_until(b'\n', &mut bytes).await {
-            Ok(1..) => {}
-            _ => return,
+        if (&mut lifeline).take(limit).read_until(b'\n', &mut bytes).await? == 0 {
+            return Ok(());
         }
         let whole = bytes.pop_if(|last| *last == b'\n').is_some();
         if whole && !too_long {
@@ -296,5 +285,20 @@ async fn tell_lines(child: &'static str, lifeline: net::Stream, events: mpsc::Se
             let _ = events.send(Event::Line { child, line }).await;
         }
         too_long = !whole;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_up_to_a_minute_and_start_again_after_a_minute_of_running() {
+        let mut pauses = vec![pause_after(None, 0)];
+        for _ in 0..7 {
+            pauses.push(pause_after(pauses.last().copied(), RAN_WELL_MILLIS - 1));
+        }
+        assert_eq!(pauses.iter().map(Duration::as_secs).collect::<Vec<_>>(), [1, 2, 4, 8, 16, 32, 60, 60]);
+        assert_eq!(pause_after(pauses.last().copied(), RAN_WELL_MILLIS), RESTART_PAUSE_MIN);
     }
 }

@@ -155,6 +155,22 @@ fn a_command_that_is_stopped_says_how_it_ended() {
 }
 
 #[test]
+fn a_command_that_ended_before_the_stop_says_it_as_well() {
+    run(async |place| {
+        let mut supervisor = Supervisor::new().expect("signals");
+        supervisor.start(shell(Role::Command, "exit 6", place));
+        let pid = pid(&mut supervisor).await;
+        // Its end waits in the queue, and nobody asks for it.
+        let start = Instant::now();
+        while lives(pid) {
+            assert!(start.elapsed() < DEADLINE, "the command does not end");
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(supervisor.stop().await.and_then(|status| status.code()), Some(6));
+    });
+}
+
+#[test]
 fn the_end_of_a_command_is_final() {
     run(async |place| {
         let mut supervisor = Supervisor::new().expect("signals");

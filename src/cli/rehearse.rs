@@ -17,9 +17,13 @@ use crate::{
     rehearsal::{Event, Patience, Plan, RehearsalError, rehearse, tornet},
 };
 
-/// Needs Debian's package `tor` and takes a minute or two. Nothing leaves this machine, and the files named are not
-/// changed: what is rehearsed is a copy in a temporary directory, which is gone afterwards, as are all processes.
+const LONG_HELP: &str = "It needs Debian's package `tor` and takes about a minute. Nothing leaves this machine. The \
+    configuration is read and not written: what is rehearsed is a copy in a temporary directory, which is gone afterwards, as \
+    are all processes; after a failure the directory stays, for its logs. The copy has the rules and limits of the original, \
+    and not its places, bridges and client keys.";
+
 #[derive(Args)]
+#[command(after_long_help = LONG_HELP)]
 pub(super) struct Rehearse {
     /// The introducer's configuration; without it, a default one for a grid of its own
     #[arg(long, value_name = "FILE")]
@@ -152,7 +156,7 @@ fn seconds(millis: u64) -> String {
 impl From<RehearsalError> for Failure {
     fn from(error: RehearsalError) -> Self {
         let exit = match &error {
-            RehearsalError::Config(_) | RehearsalError::NoAddressKind(_) => Exit::Usage,
+            RehearsalError::Config(_) | RehearsalError::NoAddressKind(_) | RehearsalError::NoTorInside => Exit::Usage,
             _ => Exit::Failed,
         };
         Self::new(exit, &error).hint(error.hint())

@@ -67,15 +67,23 @@ impl Service {
     /// The introducer with the Tor inside this program; it reports its way in lines of JSON.
     fn embedded(program: &mut Program, file: &str) -> Result<Self, RehearsalError> {
         let mut introducer = program.start(&[SUPERVISOR_COMMAND, "--config", file, "--json"])?;
-        let mut onion = None;
         let what = "a stream through the Tor inside this program and back";
-        let address = introducer.wait_for_json(what, EMBEDDED_SECONDS_MAX, |report| {
+        let (mut onion, mut hindrance) = (None, None);
+        let reached = introducer.wait_for_json(what, EMBEDDED_SECONDS_MAX, |report| {
+            let field = |name| report.get(name).and_then(serde_json::Value::as_str).map(str::to_owned);
             match report.get("event").and_then(serde_json::Value::as_str) {
-                Some("onion") => onion = report.get("address").and_then(|it| it.as_str()).map(str::to_owned),
+                Some("onion") => onion = field("address"),
+                Some("blocked" | "not_reachable") => hindrance = field("why"),
                 Some("reachable") => return onion.take(),
                 _ => {}
             }
             None
+        });
+        let address = reached.map_err(|error| match (error, hindrance) {
+            (RehearsalError::Unexpected { what, hint }, Some(why)) => {
+                RehearsalError::Unexpected { what: format!("{what} ({why})"), hint }
+            }
+            (error, _) => error,
         })?;
         let line = introducer.line.clone();
         Ok(Self { address, line, torrc: String::new(), _tor: None, _introducer: introducer })

@@ -11,11 +11,11 @@ const TICK_SECONDS_MAX: i64 = 3;
 
 /// A copy, and what in it is not as in the original, in words for the operator.
 #[derive(Debug)]
-pub struct Copied {
+pub(super) struct Copied {
     /// The copy, without comments.
-    pub text: String,
+    pub(super) text: String,
     /// Differences that matter to who judges the rehearsal.
-    pub told: Vec<String>,
+    pub(super) told: Vec<String>,
 }
 
 /// What `introducer.toml` would be on the stage. `original` is known to be a valid configuration; every path in the copy
@@ -27,7 +27,7 @@ pub struct Copied {
 ///
 /// # Errors
 /// When `original` is not TOML.
-pub fn copy(original: &str, carrier: CarrierKind, network: &Path) -> Result<Copied, toml::de::Error> {
+pub(super) fn copy(original: &str, carrier: CarrierKind, network: &Path) -> Result<Copied, toml::de::Error> {
     let mut copy: Table = original.parse()?;
     let mut told = Vec::new();
     set(&mut copy, "socket", "introducer.sock");
@@ -41,6 +41,11 @@ pub fn copy(original: &str, carrier: CarrierKind, network: &Path) -> Result<Copi
         },
     );
     copy.remove("carrier_uids");
+
+    let admission = take_table(&mut copy, "admission");
+    if admission.get("policy").is_some_and(|policy| policy.as_str() != Some("open")) {
+        told.push("everybody may publish: the rehearsal has no key that your grid let in (`policy` is open)".into());
+    }
 
     let mut tor = take_table(&mut copy, "tor");
     for place in ["state", "socks", "bridges", "transports"] {
@@ -96,6 +101,14 @@ mod tests {
         assert_eq!(copy.tor.network.as_deref(), Some(Path::new("/stage/network.toml")));
         assert_eq!(copy.watch, WatchRule::Tick { seconds: 3 });
         assert_eq!(told.told.len(), 1, "{told:?}");
+    }
+
+    #[test]
+    fn a_closed_grid_is_open_on_the_stage_and_this_is_told() {
+        let original = "[admission]\npolicy = \"listed\"\nlist = \"/etc/members\"\n[watch]\ndelivery = \"immediate\"\n";
+        let copied = copy(original, CarrierKind::External, Path::new("/stage/network.toml")).unwrap();
+        assert!(!copied.text.contains("members") && !copied.text.contains("listed"), "{}", copied.text);
+        assert!(matches!(copied.told.as_slice(), [told] if told.contains("publish")), "{copied:?}");
     }
 
     #[test]

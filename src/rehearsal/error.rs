@@ -15,6 +15,9 @@ pub enum RehearsalError {
     /// No kind of address that a rehearsal could publish.
     #[error("{}: the grid admits neither onion nor I2P addresses, and a rehearsal publishes no others", .0.display())]
     NoAddressKind(PathBuf),
+    /// The carrier that was asked for, or that a configuration has by default.
+    #[error("this build has no Tor inside")]
+    NoTorInside,
     /// The stage.
     #[error(transparent)]
     Network(TornetError),
@@ -63,6 +66,10 @@ impl RehearsalError {
         match self {
             Self::Config(error) => error.hint(),
             Self::NoAddressKind(_) => "set `onion = true` in [addresses] of a copy, and name the copy".into(),
+            Self::NoTorInside => {
+                "rehearse with the installed one (`--carrier c-tor`), or take a build with the feature `carrier-tor`"
+                    .into()
+            }
             Self::Network(error) => error.hint().into(),
             Self::Command { .. } => {
                 "the introducer's log is beside the output of the commands; where it says nothing, \

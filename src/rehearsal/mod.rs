@@ -3,11 +3,11 @@
 //!
 //! Everything lives in one temporary directory and ends with [`rehearse`]. The operator's files are read and never
 //! written, and nothing leaves 127.0.0.0/8: the configuration is *copied*, and in the copy socket, state, bridges and
-//! the authorities of Tor are others ([`configuration`]).
+//! the authorities of Tor are others.
 
 mod cast;
 mod child;
-pub mod configuration;
+mod configuration;
 mod error;
 mod patience;
 mod program;

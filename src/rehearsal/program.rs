@@ -20,7 +20,9 @@ const NAME: &str = "anteroom";
 const COMMAND_SECONDS_MAX: u64 = 300;
 /// The records of a rehearsal fill a few KiB; what is more is not read.
 const OUTPUT_BYTES_MAX: u64 = 1 << 20;
-/// How much of what a command said goes into a message about its failure.
+/// How a message begins with which the program ends.
+const COMPLAINT: &str = "anteroom: ";
+/// How much of a log goes into a message about a failure.
 const MESSAGE_LINES: usize = 4;
 
 /// Runs commands. Each leaves its two outputs in the directory, `<number>-<command>.out` and `.err`.
@@ -97,7 +99,7 @@ impl Finished {
 
     pub(super) fn failure(self) -> RehearsalError {
         let code = self.code.map_or_else(|| "a signal".into(), |code| format!("code {code}"));
-        RehearsalError::Command { line: self.line, code, message: last_lines(&self.error) }
+        RehearsalError::Command { line: self.line, code, message: complaint(&self.error) }
     }
 
     /// The one JSON document it printed.
@@ -155,7 +157,7 @@ impl Running {
         match waited? {
             Some(Ok(answer)) => Ok(answer),
             Some(Err(status)) => {
-                let message = last_lines(&read(&self.error, 0));
+                let message = complaint(&read(&self.error, 0));
                 Err(RehearsalError::Command { line: self.line.clone(), code: status.to_string(), message })
             }
             None => Err(RehearsalError::Unexpected {
@@ -199,7 +201,22 @@ fn read(path: &Path, from_bytes: u64) -> String {
     read().unwrap_or_default() // what can't be read is seen as what was not said, and told as that
 }
 
-fn last_lines(text: &str) -> String {
-    let lines: Vec<_> = text.lines().rev().take(MESSAGE_LINES).collect();
-    lines.into_iter().rev().map(str::trim).collect::<Vec<_>>().join("; ")
+/// From the line on that the program ends with when it fails; the end of a log where there is none.
+fn complaint(said: &str) -> String {
+    let mut lines: Vec<_> = said.lines().collect();
+    let begin = lines.iter().rposition(|line| line.starts_with(COMPLAINT));
+    let lines = lines.split_off(begin.unwrap_or(lines.len().saturating_sub(MESSAGE_LINES)));
+    lines.into_iter().map(|line| line.trim_start_matches(COMPLAINT).trim()).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_complaint_is_what_the_program_ended_with() {
+        assert_eq!(complaint("x: no\nanteroom: it failed\n  → try this\n"), "it failed → try this");
+        assert_eq!(complaint("1\n2\n3\n4\n5\n6\n"), "3 4 5 6");
+        assert_eq!(complaint(""), "");
+    }
 }

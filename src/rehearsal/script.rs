@@ -129,15 +129,14 @@ pub enum Event<'a> {
 /// See [`RehearsalError`].
 pub fn rehearse(plan: &Plan, tell: &mut dyn FnMut(Event<'_>)) -> Result<(), RehearsalError> {
     let begun = ambient::steady_millis();
-    // What can't be read or parsed is told before anybody waits for a network.
-    if let Some(file) = &plan.config {
-        publishable(IntroducerConfig::load(file)?.policy.addresses, file)?;
-    }
+    // What can't be rehearsed is told before anybody waits for a network.
+    let carrier = carrier(plan)?;
     let mut teller = Teller { tell, step: None };
     teller.begin(Step::Network);
     let network = TorNetwork::start(plan.network.clone())?;
     let kept = plan.keep.then(|| network.home().to_owned());
-    let played = Stage::set(&network, plan.network.patience.clone(), teller).and_then(|mut stage| stage.play(plan));
+    let played =
+        Stage::set(&network, plan.network.patience.clone(), teller).and_then(|mut stage| stage.play(plan, carrier));
     let interrupted = matches!(played, Err(RehearsalError::Interrupted(_)));
     if plan.keep || (played.is_err() && !interrupted) {
         network.keep();
@@ -149,6 +148,22 @@ pub fn rehearse(plan: &Plan, tell: &mut dyn FnMut(Event<'_>)) -> Result<(), Rehe
     drop(network);
     tell(Event::Over { millis: ambient::steady_millis().saturating_sub(begun), kept: kept.as_deref() });
     Ok(())
+}
+
+/// Who brings the streams, by the plan or by a configuration that can be rehearsed.
+fn carrier(plan: &Plan) -> Result<CarrierKind, RehearsalError> {
+    let configured = match &plan.config {
+        Some(file) => {
+            let config = IntroducerConfig::load(file)?;
+            publishable(config.policy.addresses, file)?;
+            config.carrier
+        }
+        None => CarrierKind::default(),
+    };
+    match plan.carrier.unwrap_or(configured) {
+        CarrierKind::Tor if !cfg!(feature = "carrier-tor") => Err(RehearsalError::NoTorInside),
+        carrier => Ok(carrier),
+    }
 }
 
 /// Tells each step with its time.
@@ -198,9 +213,9 @@ impl<'a> Stage<'a> {
         Ok(Self { network, program, patience, teller })
     }
 
-    fn play(&mut self, plan: &Plan) -> Result<(), RehearsalError> {
+    fn play(&mut self, plan: &Plan, carrier: CarrierKind) -> Result<(), RehearsalError> {
         self.teller.begin(Step::Introducer);
-        let (config, service) = self.introducer(plan)?;
+        let (config, service) = self.introducer(plan, carrier)?;
         let grid = config.grid().to_string();
         self.teller.begin(Step::Node);
         let address = publishable(config.policy.addresses, Path::new(FILE))?.to_string();
@@ -221,7 +236,7 @@ impl<'a> Stage<'a> {
         Ok(())
     }
 
-    fn introducer(&mut self, plan: &Plan) -> Result<(IntroducerConfig, Service), RehearsalError> {
+    fn introducer(&mut self, plan: &Plan, carrier: CarrierKind) -> Result<(IntroducerConfig, Service), RehearsalError> {
         let original = match &plan.config {
             Some(file) => file.clone(),
             None => {
@@ -231,7 +246,6 @@ impl<'a> Stage<'a> {
                 self.program.directory().join("original").join(FILE)
             }
         };
-        let carrier = plan.carrier.unwrap_or(IntroducerConfig::load(&original)?.carrier);
         let failed = |file: &Path| RehearsalError::system(format!("can't copy {}", file.display()));
         let text = fs::read_to_string(&original).map_err(failed(&original))?;
         let copied = configuration::copy(&text, carrier, self.network.network_file());

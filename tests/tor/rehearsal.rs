@@ -100,6 +100,35 @@ fn a_rehearsal_plays_the_operators_configuration_and_leaves_nothing_behind() {
     assert_nothing_is_left(temporary.path());
 }
 
+#[test]
+fn a_step_that_fails_is_told_and_its_logs_stay() {
+    let (temporary, own) = (temporary(), temporary());
+    configuration(own.path());
+    let file = own.path().join("introducer.toml");
+    let one_stream = fs::read_to_string(&file).expect("it").replace("#streams_max = 2048", "streams_max = 1");
+    fs::write(&file, one_stream).expect("it can be written");
+    // The watch has the one stream, so the node can't publish.
+    let output = rehearse(temporary.path(), &["--config", text(&file)]).output().expect("the program starts");
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("`anteroom node publish --config node/node.toml` ended with code 4"), "{said}");
+    assert!(said.contains("a limit of the configuration may be in the way"), "{said}");
+    let logs = said.split("the logs are in ").nth(1).and_then(|rest| rest.lines().next()).expect("it says where");
+    assert!(Path::new(logs).starts_with(temporary.path()) && Path::new(logs).join("stage/introducer.toml").exists());
+    assert_eq!(processes_of(temporary.path()), Vec::<String>::new());
+}
+
+/// A default introducer has Tor inside.
+#[cfg(not(feature = "carrier-tor"))]
+#[test]
+fn a_build_without_tor_inside_says_so_at_once() {
+    let temporary = temporary();
+    let output = anteroom(&["rehearse"]).env("TMPDIR", temporary.path()).output().expect("the program starts");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("--carrier c-tor"), "{output:?}");
+    assert_nothing_is_left(temporary.path());
+}
+
 /// Runs until its output contains `text`, then sends `signal`.
 fn interrupted_at(temporary: &Path, text: &str, signal: &str) -> Child {
     let out = temporary.join("out");
@@ -114,9 +143,10 @@ fn interrupted_at(temporary: &Path, text: &str, signal: &str) -> Child {
 
 #[test]
 fn a_rehearsal_that_is_interrupted_leaves_nothing_behind() {
-    for (text, signal) in [("\"step\":\"network\"", "-INT"), ("anteroom about", "-TERM"), ("caught", "-HUP")] {
+    for (text, signal) in
+        [("\"step\":\"network\"", "-INT"), ("anteroom about", "-TERM"), ("nothing is listed yet", "-HUP")]
+    {
         let temporary = temporary();
-        let text = if text == "caught" { "nothing is listed yet" } else { text };
         let status = interrupted_at(temporary.path(), text, signal).wait().expect("it ends");
         assert_eq!(status.code(), Some(1), "{signal} at {text}");
         assert_nothing_is_left(temporary.path());

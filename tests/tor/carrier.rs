@@ -11,25 +11,10 @@ use std::{
 
 use anteroom::carrier::Report;
 
-use crate::{grid::anteroom, tornet::TorNetwork};
+use crate::grid::anteroom;
 
 /// From the start of a carrier to whatever a test waits for: a bootstrap, a descriptor that spreads, some retries.
 const DEADLINE: Duration = Duration::from_secs(180);
-
-/// The authority of the private network as `[tor] network` wants it.
-pub fn network_file(network: &TorNetwork, directory: &Path) -> PathBuf {
-    let authority = network.authority();
-    let text = format!(
-        "[tor_network]\n\
-         fallback_caches = [{{ rsa_identity = \"{}\", ed_identity = \"{}\", orports = [\"{}\"] }}]\n\
-         [tor_network.authorities]\n\
-         v3idents = [\"{}\"]\n",
-        authority.rsa_identity, authority.ed25519_identity, authority.or_address, authority.v3ident
-    );
-    let file = directory.join("network.toml");
-    fs::write(&file, text).expect("the file can be written");
-    file
-}
 
 /// A running carrier; killed when dropped.
 pub struct Carrier {

@@ -111,6 +111,11 @@ pub struct Node {
 }
 
 impl Node {
+    /// For an embedded Tor: the private network, and no other.
+    pub fn enter(&self, network: &TorNetwork) {
+        edit(&self.config, &[("[tor]\n", &in_network(network))]);
+    }
+
     /// Adds the one service that every test node offers.
     pub fn offers_storage(&self, nickname: &str) {
         edit(&self.config, &[("#nickname = \"cellar\"", &format!("nickname = \"{nickname}\""))]);
@@ -210,6 +215,11 @@ pub fn example_path(name: &str) -> PathBuf {
 
 pub fn text(path: &Path) -> &str {
     path.to_str().expect("a path of this test is text")
+}
+
+/// The line `[tor]` of a configuration, and one that leads the embedded Tor to the private network.
+pub fn in_network(network: &TorNetwork) -> String {
+    format!("[tor]\nnetwork = \"{}\"\n", text(network.network_file()))
 }
 
 /// Waits for a condition.

@@ -4,8 +4,8 @@
 mod carrier;
 mod examples;
 mod grid;
-mod pairs;
 mod members;
+mod pairs;
 mod rehearsal;
 #[path = "../support/tornet/mod.rs"]
 mod tornet;

@@ -1,8 +1,8 @@
 //! Service by C tor or by the embedded Tor, client by C tor or by the embedded Tor: the same commands, the same answers.
 
 use crate::{
-    carrier::{Carrier, network_file},
-    grid::{Grid, text},
+    carrier::Carrier,
+    grid::{Grid, in_network, text},
     network,
     tornet::CLIENT_TORRC,
 };
@@ -10,8 +10,7 @@ use crate::{
 #[test]
 fn four_pairs_of_carriers_serve_alike() {
     let network = network();
-    let grid = Grid::start(&[("[tor]\n", "[tor]\nnetwork = \"network.toml\"\n")]);
-    network_file(network, grid.directory.path());
+    let grid = Grid::start(&[("[tor]\n", &in_network(network))]);
     let config = grid.path("introducer.toml");
     let mut arti = Carrier::start(&grid.path("service.log"), &["--config", text(&config)]);
     let (_tor, c_address) = grid.onion(network, "pairs-service", "introducer.torrc");
@@ -28,7 +27,7 @@ fn four_pairs_of_carriers_serve_alike() {
         let name = format!("{kind}-by-arti");
         let socks = grid.path(&format!("{kind}.socks"));
         let by_arti = grid.node(&name, address, &socks);
-        crate::grid::edit(&by_arti.config, &[("[tor]\n", "[tor]\nnetwork = \"../network.toml\"\n")]);
+        by_arti.enter(network);
         let mut carrier = Carrier::start(
             &grid.path(&format!("{name}.log")),
             &["--client", "--config", text(&by_arti.config), "--socks", text(&socks)],

@@ -4,8 +4,8 @@
 use std::{collections::BTreeSet, path::Path};
 
 use crate::{
-    carrier::{Carrier, network_file},
-    grid::{Grid, text},
+    carrier::Carrier,
+    grid::{Grid, in_network, text},
     network,
     trace::{Call, parse, strace},
 };
@@ -81,9 +81,8 @@ fn findings(calls: &[Call], own: &Path) -> Vec<String> {
 #[test]
 fn a_carrier_opens_tcp_to_relays_and_af_unix_and_nothing_else() {
     let network = network();
-    let grid = Grid::start(&[("[tor]\n", "[tor]\nnetwork = \"network.toml\"\n")]);
+    let grid = Grid::start(&[("[tor]\n", &in_network(network))]);
     let own = grid.directory.path().to_path_buf();
-    network_file(network, &own);
     let (traced_service, traced_client) = (own.join("service.trace"), own.join("client.trace"));
     let config = grid.path("introducer.toml");
     let mut service =
@@ -92,7 +91,7 @@ fn a_carrier_opens_tcp_to_relays_and_af_unix_and_nothing_else() {
     let socks = own.join("socks");
     let node = grid.node("node", &address, &socks);
     node.offers_storage("alice");
-    crate::grid::edit(&node.config, &[("[tor]\n", "[tor]\nnetwork = \"../network.toml\"\n")]);
+    node.enter(network);
     let mut client = Carrier::start_within(
         &strace(TRACED, &traced_client),
         &own.join("client.log"),

@@ -96,9 +96,13 @@ impl Carrier {
         pid
     }
 
+    pub fn signal(&self, name: &str) {
+        assert!(Command::new("kill").args([name, &self.pid().to_string()]).status().expect("kill runs").success());
+    }
+
     /// SIGTERM, and its exit status.
     pub fn terminate(&mut self) -> std::process::ExitStatus {
-        assert!(Command::new("kill").arg(self.pid().to_string()).status().expect("kill runs").success());
+        self.signal("-TERM");
         self.child.wait().expect("a child")
     }
 

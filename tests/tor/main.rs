@@ -4,9 +4,12 @@
 mod carrier;
 mod examples;
 mod grid;
+mod identity;
 mod members;
+mod one_command;
 mod pairs;
 mod rehearsal;
+mod restricted;
 #[path = "../support/tornet/mod.rs"]
 mod tornet;
 #[path = "../support/trace.rs"]

@@ -2,6 +2,9 @@
 #![cfg(any(feature = "server", feature = "client"))]
 #![expect(clippy::unwrap_used, reason = "a test that fails panics")]
 
+#[cfg(feature = "carrier-tor")]
+#[path = "onion_keys/arti.rs"]
+mod arti;
 #[path = "onion_keys/clients.rs"]
 mod clients;
 #[path = "onion_keys/moving.rs"]

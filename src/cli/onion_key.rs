@@ -97,7 +97,8 @@ impl Import {
              away from this machine, or remove it.",
             from = self.from.display()
         ));
-        say_owner(service.directory(), "anteroom");
+        // The directory above the keys may have been made just now, too.
+        say_owner(&config.tor.state, "anteroom");
         Ok(())
     }
 }

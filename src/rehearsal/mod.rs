@@ -12,8 +12,10 @@ mod error;
 mod patience;
 mod program;
 mod script;
+mod telling;
 pub mod tornet;
 
 pub use error::RehearsalError;
 pub use patience::{Interrupted, Patience};
-pub use script::{Event, Plan, Step, rehearse};
+pub use script::{Plan, rehearse};
+pub use telling::{Event, Step};

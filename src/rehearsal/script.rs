@@ -13,6 +13,7 @@ use super::{
     cast::{NICKNAME, SERVICE, Service, Typed},
     configuration,
     program::{Finished, Program, Running, line},
+    telling::{Event, Step, Teller},
     tornet::{self, CLIENT_TORRC, TorDaemon, TorNetwork},
 };
 use crate::{
@@ -48,80 +49,6 @@ pub struct Plan {
     pub network: tornet::Settings,
 }
 
-/// A part of the rehearsal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
-    /// The private Tor network.
-    Network,
-    /// The introducer, until its onion service is published.
-    Introducer,
-    /// A node that reaches it.
-    Node,
-    /// A reader that watches.
-    Watch,
-    /// The node's record is accepted, and the reader hears of it.
-    Publish,
-    /// The reader finds it.
-    Find,
-    /// The node takes it back, and an old record is refused.
-    Withdraw,
-}
-
-impl Step {
-    /// A word for scripts.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Network => "network",
-            Self::Introducer => "introducer",
-            Self::Node => "node",
-            Self::Watch => "watch",
-            Self::Publish => "publish",
-            Self::Find => "find",
-            Self::Withdraw => "withdraw",
-        }
-    }
-
-    /// A line for a person.
-    pub const fn title(self) -> &'static str {
-        match self {
-            Self::Network => {
-                "A private Tor network: an authority and five relays on this machine's loopback; nothing leaves it"
-            }
-            Self::Introducer => "The introducer, with a copy of the configuration, behind an onion service",
-            Self::Node => "A node elsewhere, with a tor of its own; its addresses are typed by hand",
-            Self::Watch => "A reader elsewhere, with a third tor, follows the grid",
-            Self::Publish => "The node publishes its record",
-            Self::Find => "The reader finds the node",
-            Self::Withdraw => "The node withdraws, and its old record stays refused",
-        }
-    }
-}
-
-/// What happens, as it happens.
-#[derive(Clone, Copy, Debug)]
-pub enum Event<'a> {
-    /// A step begins.
-    Begins(Step),
-    /// A command, as a person would type it in the directory of the rehearsal.
-    Command(&'a str),
-    /// What came of it.
-    Note(&'a str),
-    /// A step is done.
-    Done {
-        /// Which.
-        step: Step,
-        /// How long it took.
-        millis: u64,
-    },
-    /// All is done; what was started is being stopped.
-    Over {
-        /// How long it took.
-        millis: u64,
-        /// What is kept, if it was asked for.
-        kept: Option<&'a Path>,
-    },
-}
-
 /// Plays the main job and tells what happens. Whatever the end, no process of it is left when this returns, and no file
 /// but logs that the error or the last event names.
 ///
@@ -131,7 +58,7 @@ pub fn rehearse(plan: &Plan, tell: &mut dyn FnMut(Event<'_>)) -> Result<(), Rehe
     let begun = ambient::steady_millis();
     // What can't be rehearsed is told before anybody waits for a network.
     let carrier = carrier(plan)?;
-    let mut teller = Teller { tell, step: None };
+    let mut teller = Teller::new(tell);
     teller.begin(Step::Network);
     let network = TorNetwork::start(plan.network.clone())?;
     let kept = plan.keep.then(|| network.home().to_owned());
@@ -163,34 +90,6 @@ fn carrier(plan: &Plan) -> Result<CarrierKind, RehearsalError> {
     match plan.carrier.unwrap_or(configured) {
         CarrierKind::Tor if !cfg!(feature = "carrier-tor") => Err(RehearsalError::NoTorInside),
         carrier => Ok(carrier),
-    }
-}
-
-/// Tells each step with its time.
-struct Teller<'a> {
-    tell: &'a mut dyn FnMut(Event<'_>),
-    step: Option<(Step, u64)>,
-}
-
-impl Teller<'_> {
-    fn begin(&mut self, step: Step) {
-        self.end();
-        self.step = Some((step, ambient::steady_millis()));
-        (self.tell)(Event::Begins(step));
-    }
-
-    fn end(&mut self) {
-        if let Some((step, begun)) = self.step.take() {
-            (self.tell)(Event::Done { step, millis: ambient::steady_millis().saturating_sub(begun) });
-        }
-    }
-
-    fn command(&mut self, line: &str) {
-        (self.tell)(Event::Command(line));
-    }
-
-    fn note(&mut self, text: &str) {
-        (self.tell)(Event::Note(text));
     }
 }
 

@@ -27,6 +27,9 @@ mod onion;
 #[cfg(test)]
 #[path = "cli/online.rs"]
 mod online;
+#[cfg(test)]
+#[path = "cli/parent.rs"]
+mod parent;
 #[path = "cli/program.rs"]
 mod program;
 #[cfg(test)]
@@ -35,6 +38,8 @@ mod sockets;
 #[path = "support/socks.rs"]
 mod socks;
 
+/// The texts of what ships: a build without Tor inside has fewer flags.
+#[cfg(feature = "carrier-tor")]
 #[test]
 fn every_text_is_as_it_was() {
     let cases = trycmd::TestCases::new();

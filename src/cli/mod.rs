@@ -34,7 +34,7 @@ mod outcomes;
 mod output;
 #[cfg(feature = "client")]
 mod own_carrier;
-#[cfg(any(feature = "client", feature = "server"))]
+#[cfg(any(feature = "client", feature = "server", feature = "carrier-tor"))]
 mod progress;
 #[cfg(feature = "client")]
 mod proxy;

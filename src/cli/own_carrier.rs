@@ -54,6 +54,12 @@ impl OwnCarrier {
         let Some(file) = command.config() else {
             command.refuse_unready()?;
             let state = command.tor_state().unwrap_or(Path::new(STATE_DEFAULT)).to_owned();
+            if !state.exists() {
+                output::say(format_args!(
+                    "Tor keeps its guards and its cache in {}, for the next time; --tor-state names another place.",
+                    state.display()
+                ));
+            }
             return Ok(Some(Self { arguments: ["--tor-state".into(), state.clone().into()], state }));
         };
         let config = NodeConfig::load(file)?;

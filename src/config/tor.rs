@@ -7,18 +7,20 @@ use std::{
 
 use serde::Deserialize;
 
-use super::{
-    KeyProblem, beside,
-    problem::{Bad, parse_number},
-};
+#[cfg(feature = "server")]
+use super::problem::parse_number;
+use super::{KeyProblem, beside, problem::Bad};
 use crate::net::LoopbackTarget;
 
 /// Where Tor keeps its cache, its guards and, for an introducer, the key of its address.
 const STATE_DEFAULT: &str = "tor";
 /// What clients write behind the onion address.
+#[cfg(feature = "server")]
 const PORT_DEFAULT: u16 = 80;
 /// Tor's own bounds (rend-spec-v3); three is its default.
+#[cfg(feature = "server")]
 const INTRODUCTION_POINTS: (u16, u16) = (3, 20);
+#[cfg(feature = "server")]
 const INTRODUCTION_POINTS_DEFAULT: u16 = 3;
 /// More than a person collects; each costs a connection attempt.
 const BRIDGES_MAX: usize = 32;
@@ -56,6 +58,7 @@ impl TorConfig {
 }
 
 /// Settings of the onion service.
+#[cfg(feature = "server")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OnionConfig {
     /// The port behind the onion address.

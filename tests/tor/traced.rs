@@ -45,6 +45,7 @@ const SYSTEM: [&str; 14] = [
 ];
 
 fn findings(calls: &[Call], own: &Path) -> Vec<String> {
+    let network = text(network().network_file());
     let own = own.display().to_string();
     // The first execve is strace's, of the carrier itself.
     let started = calls.iter().position(|call| call.name == "execve").map_or(0, |first| first + 1);
@@ -70,8 +71,15 @@ fn findings(calls: &[Call], own: &Path) -> Vec<String> {
         "ioctl" => call.arguments.contains("SIOCG"),
         "open" | "openat" | "openat2" | "readlink" | "readlinkat" => {
             let path = call.text().unwrap_or_default();
+            if !path.starts_with('/') {
+                // Below a directory that was opened before.
+                return !call.file().contains(&format!("<{own}"));
+            }
             // The directories above its own are looked at: nobody else may be able to replace them.
-            !path.starts_with(&own) && !own.starts_with(path) && !SYSTEM.iter().any(|allowed| path.starts_with(allowed))
+            !path.starts_with(&own)
+                && !own.starts_with(path)
+                && path != network
+                && !SYSTEM.iter().any(|allowed| path.starts_with(allowed))
         }
         name => FORBIDDEN.contains(&name),
     });

@@ -148,7 +148,7 @@ impl Tor {
         let config = crate::config::IntroducerConfig::load(file)?;
         let directory = config.tor.onion_directory();
         let seed = zeroize::Zeroizing::new(super::keygen::seed()?);
-        crate::keys::OnionService::open_or_create(&directory, &seed)?;
+        let host = crate::keys::OnionService::open_or_create(&directory, &seed)?.host();
         let authorized = if config.onion.client_auth {
             let clients = crate::keys::authorized_clients::list(&directory)?;
             Some(clients.iter().map(|(name, key)| (name.to_string(), key.to_string())).collect())
@@ -157,6 +157,7 @@ impl Tor {
         };
         let onion = OnionSettings {
             directory,
+            host,
             introducer: config.socket,
             port: config.onion.port,
             introduction_points: config.onion.introduction_points,

@@ -16,8 +16,9 @@ use crate::ambient;
 #[expect(clippy::disallowed_types, reason = "a rehearsal is made of processes; nothing else here starts a program")]
 pub(super) type Command = std::process::Command;
 
-/// What a process gets to end by itself after SIGTERM; it takes milliseconds. One tor in fifty was seen to ignore it.
-const TERMINATION_MILLIS_MAX: u64 = 3000;
+/// What a process gets to end by itself after SIGTERM; it takes milliseconds. One tor in fifty was seen to ignore it, and
+/// `anteroom serve` may wait 10 s for its children.
+const TERMINATION_MILLIS_MAX: u64 = 12_000;
 
 /// Pause between two looks at a process that was told to end.
 const REAP_INTERVAL: Duration = Duration::from_millis(25);

@@ -42,7 +42,7 @@ impl Carrier {
 
     fn launch(mut command: Command, log: &Path, arguments: &[&str]) -> Self {
         let file = fs::File::options().create(true).append(true).open(log).expect("a log file");
-        command.args(["-vvvv", "carrier", "tor", "--json"]);
+        command.args(["-vv", "carrier", "tor", "--json"]);
         let mut child =
             command.args(arguments).stdout(Stdio::piped()).stderr(file).spawn().expect("the carrier starts");
         let reports = Arc::new(Mutex::new(Vec::new()));

@@ -53,6 +53,8 @@ pub struct Settings {
 pub struct OnionSettings {
     /// The service's key, laid out as C tor's `HiddenServiceDir`.
     pub directory: PathBuf,
+    /// The address of that key, `<56>.onion`.
+    pub host: String,
     /// The introducer's AF_UNIX socket.
     pub introducer: PathBuf,
     /// The port behind the onion address; another one closes the circuit that asked for it.
@@ -158,19 +160,13 @@ async fn host(
     report: &Arc<dyn Fn(Report) + Send + Sync>,
     started: u64,
 ) -> Result<(), TorError> {
-    let service_config = config::service(&onion, None)?;
-    let launched = client.launch_onion_service(service_config).map_err(TorError::start)?;
+    let own_key = onion.authorized.as_ref().map(|_| reach::own_key(client, &onion.host)).transpose()?;
+    let launched =
+        client.launch_onion_service(config::service(&onion, own_key.as_deref())?).map_err(TorError::start)?;
     let (service, requests) = launched.ok_or(TorError::NoIdentity)?;
-    let address = service.onion_address().ok_or(TorError::NoIdentity)?;
-    let own_key = match &onion.authorized {
-        Some(_) => Some(reach::own_key(client, address)?),
-        None => None,
-    };
-    if own_key.is_some() {
-        reconfigure(&service, &onion, own_key.as_deref())?;
-    }
+    report(Report::Onion { address: format!("{}:{}", onion.host, onion.port) });
     let serving = ingress::serve(requests.boxed(), &onion);
-    let reaching = reach::until_reached(client, address, onion.port, report, started);
+    let reaching = reach::until_reached(client, &onion, report, started);
     let publishing = progress::follow_service(&service, report);
     let background = async { tokio::join!(reaching, publishing) };
     let reloading = async {

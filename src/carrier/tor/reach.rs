@@ -2,11 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use safelog::DisplayRedacted as _;
 use tor_hscrypto::pk::HsId;
 use tor_keymgr::KeystoreSelector;
 
-use super::{TorClient, TorError, error::in_words};
+use super::{OnionSettings, TorClient, TorError, error::in_words};
 use crate::{ambient, carrier::Report};
 
 /// From a look at the directory to an answer; a slow circuit is not waited for, the next may be better.
@@ -19,26 +18,24 @@ const PAUSE_MAX: Duration = Duration::from_secs(60);
 const SILENT_ATTEMPTS: u32 = 6;
 
 /// A key by which this client can find its own service, made anew at each start; the public half, as C tor writes it.
-pub(super) fn own_key(client: &TorClient, address: HsId) -> Result<String, TorError> {
-    let public = client.rotate_service_discovery_key(KeystoreSelector::Primary, address).map_err(TorError::start)?;
+pub(super) fn own_key(client: &TorClient, host: &str) -> Result<String, TorError> {
+    let service: HsId = host.parse().map_err(|_| TorError::NoIdentity)?;
+    let public = client.rotate_service_discovery_key(KeystoreSelector::Primary, service).map_err(TorError::start)?;
     Ok(public.to_string())
 }
 
 /// Connects to the service until it answers.
 pub(super) async fn until_reached(
     client: &Arc<TorClient>,
-    address: HsId,
-    port: u16,
+    onion: &OnionSettings,
     report: &Arc<dyn Fn(Report) + Send + Sync>,
     started: u64,
 ) {
-    let host = address.display_unredacted().to_string();
-    report(Report::Onion { address: format!("{host}:{port}") });
     let mut pause = PAUSE_MIN;
     for attempt in 1u32.. {
         // A circuit of its own: nothing joins it to what clients of this carrier do.
         let alone = client.isolated_client();
-        let connecting = alone.connect((host.as_str(), port));
+        let connecting = alone.connect((onion.host.as_str(), onion.port));
         let (why, hint) = match tokio::time::timeout(Duration::from_secs(ATTEMPT_SECONDS_MAX), connecting).await {
             Ok(Ok(_)) => {
                 let millis = ambient::steady_millis().saturating_sub(started);

@@ -34,7 +34,7 @@ mod torrc;
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use consensus::Consensus;
@@ -108,7 +108,8 @@ pub struct Authority {
 
 /// A running private Tor network. Dropping it stops every node.
 pub struct TorNetwork {
-    nodes: Vec<TorProcess>, // before `shared`: the nodes end before their directories go
+    nodes: Mutex<Vec<TorProcess>>, // before `shared`: the nodes end before their directories go
+    layout: Vec<Node>,
     authority: Authority,
     starts: usize,
     shared: Arc<Shared>,
@@ -159,7 +160,7 @@ impl TorNetwork {
 
         let (processes, starts) = start_nodes(&shared, &nodes).map_err(|error| shared.network_failed(error))?;
         shared.report(&format!("ready, {} s after the beginning", seconds_since(began)));
-        Ok(Self { nodes: processes, authority, starts, shared: Arc::new(shared) })
+        Ok(Self { nodes: Mutex::new(processes), layout: nodes, authority, starts, shared: Arc::new(shared) })
     }
 
     /// Starts a tor in this network with the given torrc text and waits until it has bootstrapped.
@@ -211,16 +212,39 @@ impl TorNetwork {
         self.starts
     }
 
+    /// Ends the relays and starts them again with what they have on disk. What they had in memory alone is gone: the
+    /// descriptors of onion services, and every circuit.
+    ///
+    /// # Errors
+    /// When a relay does not come up again.
+    pub fn restart_relays(&self) -> Result<(), TornetError> {
+        let mut nodes = self.nodes();
+        let mut relays = nodes.split_off(1);
+        process::stop_all(&mut relays);
+        for node in self.layout.iter().skip(1) {
+            nodes.push(TorProcess::spawn(&launch(&self.shared, node))?);
+        }
+        for relay in nodes.iter_mut().skip(1) {
+            relay.take_ownership(&self.shared.patience)?;
+            relay.await_bootstrap(DISTRIBUTION_SECONDS_MAX, &self.shared.patience)?;
+        }
+        Ok(())
+    }
+
     /// The process ids of the authority and of the relays.
     #[must_use]
     pub fn pids(&self) -> Vec<u32> {
-        self.nodes.iter().map(TorProcess::pid).collect()
+        self.nodes().iter().map(TorProcess::pid).collect()
+    }
+
+    fn nodes(&self) -> MutexGuard<'_, Vec<TorProcess>> {
+        self.nodes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for TorNetwork {
     fn drop(&mut self) {
-        process::stop_all(&mut self.nodes);
+        process::stop_all(&mut self.nodes());
     }
 }
 
@@ -270,15 +294,14 @@ fn start_nodes(shared: &Shared, nodes: &[Node]) -> Result<(Vec<TorProcess>, usiz
     }
 }
 
+fn launch<'a>(shared: &'a Shared, node: &'a Node) -> Launch<'a> {
+    Launch { dir: &node.dir, data: &node.data, torrc: &node.torrc, defaults: &shared.network_torrc }
+}
+
 fn bring_up(shared: &Shared, nodes: &[Node], processes: &mut Vec<TorProcess>) -> Result<Consensus, TornetError> {
     let started_seconds = ambient::wall_seconds();
     for node in nodes {
-        processes.push(TorProcess::spawn(&Launch {
-            dir: &node.dir,
-            data: &node.data,
-            torrc: &node.torrc,
-            defaults: &shared.network_torrc,
-        })?);
+        processes.push(TorProcess::spawn(&launch(shared, node))?);
     }
     for process in processes.iter_mut() {
         process.take_ownership(&shared.patience)?;

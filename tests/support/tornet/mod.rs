@@ -113,6 +113,15 @@ impl TorNetwork {
         self.0.network_file()
     }
 
+    /// See [`tornet::TorNetwork::restart_relays`].
+    ///
+    /// # Panics
+    /// When a relay does not come up again.
+    #[track_caller]
+    pub fn restart_relays(&self) {
+        self.0.restart_relays().expect("the relays come up again");
+    }
+
     /// The network's authority.
     #[must_use]
     pub fn authority(&self) -> &Authority {

@@ -54,6 +54,8 @@
 //!   refused: no clock, however wrong, brings an old record of a forgotten key back.
 //! - The feed holds each entry once, at its latest change. A reader has a position and no buffer; what it missed meanwhile
 //!   it does not need. Positions do not cross the wire: a stream remembers its own.
+//! - The files of an onion service and of a client's keys are C tor's, for arti too: arti reads them and never writes them.
+//!   So an address moves between the two by copying a directory, and no key has two homes.
 //! - A page of a listing is 16 KiB: as many slow readers as there may be streams must fit a small machine.
 //!
 //! # Invariants, and what holds each
@@ -65,7 +67,7 @@
 //!    `tests/e2e/clock.rs`.
 //! 4. Every collection, queue, loop and wait has a named limit: `tests/e2e/hostile`.
 //! 5. No name is ever resolved; IP sockets exist in `src/carrier/` alone: `.clippy.toml`, `tests/architecture.rs`,
-//!    `tests/e2e/no_ip.rs`.
+//!    `tests/e2e/no_ip.rs`, `tests/tor/traced.rs`.
 //! 6. Nothing at level info or above holds an address, a key, a nickname or a circuit id; there is no line per request:
 //!    `tests/e2e/hostile`.
 //! 7. The pure modules give the same answer for the same inputs: `tests/simulation`, `tests/architecture.rs`.

@@ -12,6 +12,7 @@ mod rehearsal;
 mod restricted;
 #[path = "../support/tornet/mod.rs"]
 mod tornet;
+#[expect(dead_code, reason = "other tests look at when a call was done, too")]
 #[path = "../support/trace.rs"]
 mod trace;
 mod traced;

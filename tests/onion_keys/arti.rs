@@ -6,7 +6,6 @@ use anteroom::keys::{
     ClientSecret, authorized_clients,
     client_keys::{self, Missing},
 };
-use safelog::DisplayRedacted as _;
 use tor_hscrypto::pk::{HsClientDescEncKey, HsId, HsIdKey, HsIdKeypair};
 use tor_hsservice::{HsIdKeypairSpecifier, HsNickname};
 use tor_keymgr::{CTorClientKeystore, CTorPath, CTorServiceKeystore, KeyMgrBuilder, KeyPath, Keystore as _};
@@ -23,8 +22,8 @@ fn arti_has_the_same_address_of_a_services_key() {
         CTorServiceKeystore::from_path_and_mistrust(service.directory(), &Default::default(), id, nickname.clone());
     let keys = KeyMgrBuilder::default().primary_store(Box::new(opened.unwrap())).build().unwrap();
     let key: Option<HsIdKeypair> = keys.get(&HsIdKeypairSpecifier::new(nickname)).unwrap();
-    let address = HsIdKey::from(&key.unwrap()).id().display_unredacted().to_string();
-    assert_eq!(address, service.host());
+    let expected: HsId = service.host().parse().unwrap();
+    assert!(HsIdKey::from(&key.unwrap()).id() == expected, "arti derives another address");
 }
 
 #[test]

@@ -1,0 +1,175 @@
+//! One operation after the other, of each kind in turn, so that whatever else goes on here meets all of them.
+
+use std::{
+    path::PathBuf,
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    time::{Duration, Instant},
+};
+
+use anteroom::{
+    net::{self, Isolation, Stream},
+    protocol::{Blob, Hello, LENGTH_BYTES, Request, Response},
+};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+use crate::{
+    STORED, Scale, echo,
+    machine::median,
+    records::{RECORD_BYTES, hash},
+    support::{records::Node, wire::proxy_line},
+};
+
+/// The first turns on a new circuit do not count.
+const WARM_TURNS: usize = 3;
+/// For a stream to be opened; tor itself tries for two minutes.
+const DIAL_DEADLINE: Duration = Duration::from_secs(130);
+/// Between two attempts to open the first stream.
+const PAUSE: Duration = Duration::from_millis(200);
+/// An answer to the request that opens a stream.
+const OPENING_BYTES: usize = LENGTH_BYTES + 1024;
+const PUBLISH_BYTES: usize = LENGTH_BYTES + 4096;
+const PUBLISH_ANSWER_BYTES: usize = LENGTH_BYTES + 4096;
+const LOOKUP_BYTES: usize = LENGTH_BYTES + 1024;
+const LOOKUP_ANSWER_BYTES: usize = LENGTH_BYTES + 16_384;
+/// On the shelf that a lookup asks for, as an introducer announces it.
+const RECORDS_PER_SHELF: usize = 16;
+
+/// Where introducer or echo is found.
+#[derive(Clone)]
+pub enum Place {
+    /// Without Tor.
+    Socket(PathBuf),
+    /// Through the C tor behind `socks`.
+    Onion { socks: PathBuf, host: String },
+}
+
+impl Place {
+    /// Opens streams until one comes through.
+    pub fn wait_reachable(&self, deadline: Duration) {
+        on_this_thread(async {
+            let start = Instant::now();
+            while let Err(error) = self.dial().await {
+                assert!(start.elapsed() < deadline, "the onion service was not reached: {error}");
+                tokio::time::sleep(PAUSE).await;
+            }
+        });
+    }
+
+    /// A stream that shares its circuit with no other.
+    async fn dial(&self) -> Result<Stream, net::DialError> {
+        static STREAMS: AtomicU64 = AtomicU64::new(0);
+        let number = STREAMS.fetch_add(1, Relaxed);
+        match self {
+            Self::Socket(path) => {
+                let mut stream = net::connect(path).await.map_err(net::DialError::Proxy)?;
+                let line = proxy_line(number as u32);
+                stream.write_all(line.as_bytes()).await.map_err(net::DialError::Broken)?;
+                Ok(stream)
+            }
+            Self::Onion { socks, host } => {
+                let isolation = Isolation { username: "bench".into(), password: number.to_string() };
+                net::dial(socks, host, 80, &isolation, DIAL_DEADLINE).await
+            }
+        }
+    }
+}
+
+/// What has been asked so far: each publish is of a key of its own.
+pub struct Asked {
+    next: usize,
+}
+
+impl Asked {
+    /// The store holds records `0..stored`.
+    pub const fn new(stored: usize) -> Self {
+        Self { next: stored }
+    }
+
+    fn publish(&mut self) -> Vec<u8> {
+        let record = Node::new(self.next as u64).record_of_size(1, RECORD_BYTES);
+        self.next += 1;
+        Request::Publish { record: Blob(record.bytes()) }.encode(None).expect("a record fits a frame")
+    }
+
+    fn lookup(&self) -> Vec<u8> {
+        let bits = (STORED / RECORDS_PER_SHELF).ilog2() as u16;
+        let request = Request::Lookup { prefix: hash(self.next % STORED), bits, after: None };
+        request.encode(None).expect("a small request")
+    }
+}
+
+/// In milliseconds: the introducer's, the echo's.
+pub struct Medians {
+    pub operations: usize,
+    pub publish: (f64, f64),
+    pub lookup: (f64, f64),
+}
+
+/// Asks introducer and echo.
+pub fn measure([introducer, echo]: &[Place; 2], scale: Scale, asked: &mut Asked) -> Medians {
+    let mut millis: [Vec<f64>; 4] = Default::default();
+    on_this_thread(async {
+        for _ in 0..scale.circuits {
+            let mut streams = tokio::join!(
+                welcomed(introducer),
+                opened(echo, PUBLISH_BYTES, PUBLISH_ANSWER_BYTES),
+                welcomed(introducer),
+                opened(echo, LOOKUP_BYTES, LOOKUP_ANSWER_BYTES),
+            )
+            .into();
+            for turn in 0..WARM_TURNS + scale.turns {
+                let took = take_turns(&mut streams, turn, asked).await;
+                if turn >= WARM_TURNS {
+                    millis.iter_mut().zip(took).for_each(|(all, one)| all.push(one));
+                }
+            }
+        }
+    });
+    let operations = millis[0].len();
+    let [publish, publish_echo, lookup, lookup_echo] = millis.map(|mut all| median(&mut all));
+    Medians { operations, publish: (publish, publish_echo), lookup: (lookup, lookup_echo) }
+}
+
+/// One operation on each stream; every other turn backwards, so that none always comes behind the same.
+async fn take_turns(streams: &mut [Stream; 4], turn: usize, asked: &mut Asked) -> [f64; 4] {
+    let mut millis = [0.0; 4];
+    let (publish, lookup) = (asked.publish(), asked.lookup());
+    for place in 0..4 {
+        let kind = if turn % 2 == 0 { place } else { 3 - place };
+        let (request, answer_bytes) = match kind {
+            0 | 1 => (&publish, PUBLISH_ANSWER_BYTES),
+            _ => (&lookup, LOOKUP_ANSWER_BYTES),
+        };
+        let mut answer = vec![0; answer_bytes];
+        let start = Instant::now();
+        streams[kind].write_all(request).await.expect("the other side reads");
+        streams[kind].read_exact(&mut answer).await.expect("the other side answers");
+        millis[kind] = start.elapsed().as_secs_f64() * 1e3;
+        match (kind, Response::decode(&answer[LENGTH_BYTES..])) {
+            (0, Ok(Response::Accepted)) => {}
+            (2, Ok(Response::Shelf { records, .. })) => assert!(!records.is_empty(), "no shelf is empty"),
+            (1 | 3, _) => {}
+            (_, other) => panic!("operation {kind} was answered {other:?}"),
+        }
+    }
+    millis
+}
+
+async fn welcomed(introducer: &Place) -> Stream {
+    let hello = Request::About.encode(Some(Hello::OURS)).expect("a small request");
+    let mut stream = introducer.dial().await.unwrap_or_else(|error| panic!("{error}"));
+    stream.write_all(&hello).await.expect("the introducer reads");
+    stream.read_exact(&mut [0; OPENING_BYTES]).await.expect("the introducer answers");
+    stream
+}
+
+async fn opened(echo: &Place, request_bytes: usize, answer_bytes: usize) -> Stream {
+    let mut stream = echo.dial().await.unwrap_or_else(|error| panic!("{error}"));
+    stream.write_all(&echo::opening(request_bytes, answer_bytes)).await.expect("the echo reads");
+    stream
+}
+
+fn on_this_thread<T>(work: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("an event loop");
+    runtime.block_on(work)
+}

@@ -45,7 +45,7 @@ use hosts::{Hosts, Sockets};
 use machine::flush_micros;
 use report::{Goal, Report, row};
 use support::introducer::Introducer;
-use turns::{Asked, Medians, Place};
+use turns::{Asked, Compared, Place};
 
 /// How much of everything.
 #[derive(Clone, Copy)]
@@ -56,8 +56,8 @@ pub struct Scale {
     turns: usize,
 }
 
-const FULL: Scale = Scale { circuits: 20, turns: 15 };
-const QUICK: Scale = Scale { circuits: 3, turns: 10 };
+const FULL: Scale = Scale { circuits: 50, turns: 5 };
+const QUICK: Scale = Scale { circuits: 5, turns: 5 };
 
 /// Records in the store beforehand.
 const STORED: usize = 10_000;
@@ -121,17 +121,18 @@ fn measure(scale: Scale, wanted: impl Fn(&str) -> bool, report: &mut Report) {
 }
 
 fn compare(part: &'static str, hosts: &Hosts, scale: Scale, asked: &mut Asked, report: &mut Report) {
-    report.add(row(part, "start to the first stream through Tor, nothing cached", hosts.reachable_seconds, "s"));
+    report.add(row(part, "start to a client's first stream, nothing cached", hosts.reachable_seconds, "s"));
     describe(part, &turns::measure(&hosts.places, scale, asked), Some(SHARE_MAX), report);
 }
 
-fn describe(part: &'static str, medians: &Medians, share_max: Option<f64>, report: &mut Report) {
-    for (name, (ours, echo)) in [("publish", medians.publish), ("lookup", medians.lookup)] {
-        let title = format!("{name}, median of {}", medians.operations);
-        let row = row(part, title, ours, "ms").against("echo of as many bytes", echo);
+fn describe(part: &'static str, compared: &[Compared], share_max: Option<f64>, report: &mut Report) {
+    for Compared { name, operations, introducer, echo, ratio_error } in compared {
+        let title = format!("{name}, median of {operations}");
+        let row_of_both = row(part, title, *introducer, "ms").against("echo of as many bytes", *echo);
         report.add(match share_max {
-            Some(share) => row.goal(Goal::AtMost(echo * share)),
-            None => row,
+            Some(share) => row_of_both.goal(Goal::AtMost(echo * share)),
+            None => row_of_both,
         });
+        report.add(row(part, "… standard error of the ratio", *ratio_error, "x"));
     }
 }

@@ -29,8 +29,8 @@ pub struct Sockets {
 pub struct Hosts {
     /// Introducer, echo.
     pub places: [Place; 2],
-    /// From the start of the introducer's carrier, without any file of an earlier run, to the first stream that came
-    /// through Tor: a client's with C tor, the carrier's own with the Tor inside this program.
+    /// From the start of the introducer's carrier, without any file of an earlier run, to a client's first stream. The
+    /// client begins when the carrier calls itself ready: its descriptor is uploaded, or it has reached itself.
     pub reachable_seconds: f64,
     _tor: Option<TorDaemon>,
     _carriers: Vec<Carrier>,
@@ -62,58 +62,53 @@ impl Hosts {
 
     /// A process each.
     pub fn embedded(configurations: [PathBuf; 2], socks: &Path) -> Self {
-        let carriers = configurations.map(|configuration| Carrier::start(&configuration));
-        let reachable_seconds = carriers[0].reachable_seconds;
-        let places = [0, 1].map(|number: usize| {
-            let host = carriers[number].host.clone();
-            Place::Onion { socks: socks.to_owned(), host }
-        });
-        places.iter().for_each(|place| place.wait_reachable(DEADLINE));
-        Self { places, reachable_seconds, _tor: None, _carriers: carriers.into() }
+        let start = Instant::now();
+        let (first, introducer) = Carrier::start(&configurations[0], socks);
+        let reachable_seconds = start.elapsed().as_secs_f64();
+        let (second, echo) = Carrier::start(&configurations[1], socks);
+        let (places, carriers) = ([introducer, echo], vec![first, second]);
+        Self { places, reachable_seconds, _tor: None, _carriers: carriers }
     }
 }
 
 /// `anteroom carrier tor`, killed when dropped.
-struct Carrier {
-    child: Child,
-    host: String,
-    reachable_seconds: f64,
-}
+struct Carrier(Child);
 
 impl Carrier {
-    /// Returns when it was reached through Tor.
-    fn start(configuration: &Path) -> Self {
+    /// Returns when a client has reached it.
+    fn start(configuration: &Path, socks: &Path) -> (Self, Place) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_anteroom"));
         command.args(["carrier", "tor", "--json", "--config"]).arg(configuration);
         let start = Instant::now();
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().expect("the carrier starts");
         let lines = BufReader::new(child.stdout.take().expect("its output")).lines();
-        let mut carrier = Self { child, host: String::new(), reachable_seconds: 0.0 };
+        let carrier = Self(child);
         let (told, tells) = mpsc::channel();
         thread::spawn(move || {
             for line in lines.map_while(Result::ok) {
                 // Nobody wants to know any more: the pipe is read on, so that the carrier never waits for it.
-                let _ = told.send((Report::from_line(&line), start.elapsed()));
+                let _ = told.send(Report::from_line(&line));
             }
         });
+        let mut host = String::new();
         loop {
             let left = DEADLINE.saturating_sub(start.elapsed());
-            let (report, after) = tells.recv_timeout(left).expect("the carrier runs and is reachable in time");
+            let report = tells.recv_timeout(left).expect("the carrier runs and is reachable in time");
             match report.expect("a line is a report") {
-                Report::Onion { address } => address.trim_end_matches(":80").clone_into(&mut carrier.host),
-                Report::Reachable { .. } => {
-                    carrier.reachable_seconds = after.as_secs_f64();
-                    return carrier;
-                }
+                Report::Onion { address } => address.trim_end_matches(":80").clone_into(&mut host),
+                Report::Reachable { .. } => break,
                 _ => {}
             }
         }
+        let place = Place::Onion { socks: socks.to_owned(), host };
+        place.wait_reachable(DEADLINE);
+        (carrier, place)
     }
 }
 
 impl Drop for Carrier {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }

@@ -20,7 +20,9 @@ use crate::{
 };
 
 /// The first turns on a new circuit do not count.
-const WARM_TURNS: usize = 3;
+const WARM_TURNS: usize = 2;
+/// Circuits are so different that one group of them alone says little.
+const GROUPS: usize = 5;
 /// For a stream to be opened; tor itself tries for two minutes.
 const DIAL_DEADLINE: Duration = Duration::from_secs(130);
 /// Between two attempts to open the first stream.
@@ -98,18 +100,26 @@ impl Asked {
     }
 }
 
-/// In milliseconds: the introducer's, the echo's.
-pub struct Medians {
+/// An operation of the introducer and the echo's.
+pub struct Compared {
+    pub name: &'static str,
     pub operations: usize,
-    pub publish: (f64, f64),
-    pub lookup: (f64, f64),
+    /// Medians, in milliseconds.
+    pub introducer: f64,
+    pub echo: f64,
+    /// Standard error of the ratio of the two, from the ratios of [`GROUPS`] groups of circuits.
+    pub ratio_error: f64,
 }
 
+/// Milliseconds of every operation on one circuit each: publish, its echo, lookup, its echo.
+type Millis = [Vec<f64>; 4];
+
 /// Asks introducer and echo.
-pub fn measure([introducer, echo]: &[Place; 2], scale: Scale, asked: &mut Asked) -> Medians {
-    let mut millis: [Vec<f64>; 4] = Default::default();
+pub fn measure([introducer, echo]: &[Place; 2], scale: Scale, asked: &mut Asked) -> [Compared; 2] {
+    let mut circuits = Vec::new();
     on_this_thread(async {
         for _ in 0..scale.circuits {
+            let mut millis = Millis::default();
             let mut streams = tokio::join!(
                 welcomed(introducer),
                 opened(echo, PUBLISH_BYTES, PUBLISH_ANSWER_BYTES),
@@ -123,11 +133,30 @@ pub fn measure([introducer, echo]: &[Place; 2], scale: Scale, asked: &mut Asked)
                     millis.iter_mut().zip(took).for_each(|(all, one)| all.push(one));
                 }
             }
+            circuits.push(millis);
         }
     });
-    let operations = millis[0].len();
-    let [publish, publish_echo, lookup, lookup_echo] = millis.map(|mut all| median(&mut all));
-    Medians { operations, publish: (publish, publish_echo), lookup: (lookup, lookup_echo) }
+    [compare("publish", &circuits, 0), compare("lookup", &circuits, 2)]
+}
+
+/// `kind` against the next.
+fn compare(name: &'static str, circuits: &[Millis], kind: usize) -> Compared {
+    let medians = |group: &[&Millis]| {
+        [kind, kind + 1]
+            .map(|kind| median(&mut group.iter().flat_map(|circuit| circuit[kind].clone()).collect::<Vec<_>>()))
+    };
+    let ratios: Vec<f64> = (0..GROUPS)
+        .map(|group| {
+            let [introducer, echo] = medians(&circuits.iter().skip(group).step_by(GROUPS).collect::<Vec<_>>());
+            introducer / echo
+        })
+        .collect();
+    let count = GROUPS as f64;
+    let mean = ratios.iter().sum::<f64>() / count;
+    let variance = ratios.iter().map(|ratio| (ratio - mean).powi(2)).sum::<f64>() / (count - 1.0);
+    let [introducer, echo] = medians(&circuits.iter().collect::<Vec<_>>());
+    let operations = circuits.iter().map(|circuit| circuit[kind].len()).sum();
+    Compared { name, operations, introducer, echo, ratio_error: (variance / count).sqrt() }
 }
 
 /// One operation on each stream; every other turn backwards, so that none always comes behind the same.
@@ -135,7 +164,7 @@ async fn take_turns(streams: &mut [Stream; 4], turn: usize, asked: &mut Asked) -
     let mut millis = [0.0; 4];
     let (publish, lookup) = (asked.publish(), asked.lookup());
     for place in 0..4 {
-        let kind = if turn % 2 == 0 { place } else { 3 - place };
+        let kind = if turn.is_multiple_of(2) { place } else { 3 - place };
         let (request, answer_bytes) = match kind {
             0 | 1 => (&publish, PUBLISH_ANSWER_BYTES),
             _ => (&lookup, LOOKUP_ANSWER_BYTES),

@@ -1,6 +1,7 @@
 //! One operation after the other, of each kind in turn, so that whatever else goes on here meets all of them.
 
 use std::{
+    cell::Cell,
     path::PathBuf,
     sync::atomic::{AtomicU64, Ordering::Relaxed},
     time::{Duration, Instant},
@@ -21,6 +22,13 @@ use crate::{
 
 /// The first turns on a new circuit do not count.
 const WARM_TURNS: usize = 2;
+/// The order of the kinds in four turns, then again: each comes as often behind each other one, never behind itself.
+const ORDERS: [[usize; 4]; 4] = [[0, 1, 3, 2], [1, 2, 0, 3], [2, 3, 1, 0], [3, 0, 2, 1]];
+/// A pause before an operation is up to so long. C tor hands cells on every 10 ms (`KISTSchedRunInterval`), and what follows an
+/// answer at once would be in step with those who brought it.
+const PAUSE_MILLIS_MAX: f64 = 20.0;
+/// The golden ratio: its multiples fill every interval evenly, however many there are.
+const EVENLY: f64 = 0.618_033_988_749_895;
 /// Circuits are so different that one group of them alone says little.
 const GROUPS: usize = 5;
 /// For a stream to be opened; tor itself tries for two minutes.
@@ -78,24 +86,24 @@ impl Place {
 
 /// What has been asked so far: each publish is of a key of its own.
 pub struct Asked {
-    next: usize,
+    next: Cell<usize>,
 }
 
 impl Asked {
     /// The store holds records `0..stored`.
     pub const fn new(stored: usize) -> Self {
-        Self { next: stored }
+        Self { next: Cell::new(stored) }
     }
 
-    fn publish(&mut self) -> Vec<u8> {
-        let record = Node::new(self.next as u64).record_of_size(1, RECORD_BYTES);
-        self.next += 1;
+    fn publish(&self) -> Vec<u8> {
+        let record = Node::new(self.next.get() as u64).record_of_size(1, RECORD_BYTES);
+        self.next.set(self.next.get() + 1);
         Request::Publish { record: Blob(record.bytes()) }.encode(None).expect("a record fits a frame")
     }
 
     fn lookup(&self) -> Vec<u8> {
         let bits = (STORED / RECORDS_PER_SHELF).ilog2() as u16;
-        let request = Request::Lookup { prefix: hash(self.next % STORED), bits, after: None };
+        let request = Request::Lookup { prefix: hash(self.next.get() % STORED), bits, after: None };
         request.encode(None).expect("a small request")
     }
 }
@@ -115,28 +123,32 @@ pub struct Compared {
 type Millis = [Vec<f64>; 4];
 
 /// Asks introducer and echo.
-pub fn measure([introducer, echo]: &[Place; 2], scale: Scale, asked: &mut Asked) -> [Compared; 2] {
-    let mut circuits = Vec::new();
-    on_this_thread(async {
-        for _ in 0..scale.circuits {
-            let mut millis = Millis::default();
-            let mut streams = tokio::join!(
-                welcomed(introducer),
-                opened(echo, PUBLISH_BYTES, PUBLISH_ANSWER_BYTES),
-                welcomed(introducer),
-                opened(echo, LOOKUP_BYTES, LOOKUP_ANSWER_BYTES),
-            )
-            .into();
-            for turn in 0..WARM_TURNS + scale.turns {
-                let took = take_turns(&mut streams, turn, asked).await;
-                if turn >= WARM_TURNS {
-                    millis.iter_mut().zip(took).for_each(|(all, one)| all.push(one));
-                }
-            }
-            circuits.push(millis);
-        }
-    });
+pub fn measure(places: &[Place; 2], scale: Scale, asked: &Asked) -> [Compared; 2] {
+    let lanes = (0..scale.lanes).map(|_| lane(places, scale, asked));
+    let circuits: Vec<Millis> = on_this_thread(futures::future::join_all(lanes)).into_iter().flatten().collect();
     [compare("publish", &circuits, 0), compare("lookup", &circuits, 2)]
+}
+
+async fn lane([introducer, echo]: &[Place; 2], scale: Scale, asked: &Asked) -> Vec<Millis> {
+    let mut circuits = Vec::new();
+    for _ in 0..scale.circuits {
+        let mut millis = Millis::default();
+        let mut streams = tokio::join!(
+            welcomed(introducer),
+            opened(echo, PUBLISH_BYTES, PUBLISH_ANSWER_BYTES),
+            welcomed(introducer),
+            opened(echo, LOOKUP_BYTES, LOOKUP_ANSWER_BYTES),
+        )
+        .into();
+        for turn in 0..WARM_TURNS + scale.turns {
+            let took = take_turns(&mut streams, turn, asked).await;
+            if turn >= WARM_TURNS {
+                millis.iter_mut().zip(took).for_each(|(all, one)| all.push(one));
+            }
+        }
+        circuits.push(millis);
+    }
+    circuits
 }
 
 /// `kind` against the next.
@@ -159,17 +171,18 @@ fn compare(name: &'static str, circuits: &[Millis], kind: usize) -> Compared {
     Compared { name, operations, introducer, echo, ratio_error: (variance / count).sqrt() }
 }
 
-/// One operation on each stream; every other turn backwards, so that none always comes behind the same.
-async fn take_turns(streams: &mut [Stream; 4], turn: usize, asked: &mut Asked) -> [f64; 4] {
+/// One operation on each stream.
+async fn take_turns(streams: &mut [Stream; 4], turn: usize, asked: &Asked) -> [f64; 4] {
     let mut millis = [0.0; 4];
     let (publish, lookup) = (asked.publish(), asked.lookup());
-    for place in 0..4 {
-        let kind = if turn.is_multiple_of(2) { place } else { 3 - place };
+    for (place, kind) in ORDERS[turn % ORDERS.len()].into_iter().enumerate() {
         let (request, answer_bytes) = match kind {
             0 | 1 => (&publish, PUBLISH_ANSWER_BYTES),
             _ => (&lookup, LOOKUP_ANSWER_BYTES),
         };
         let mut answer = vec![0; answer_bytes];
+        let pause = ((4 * asked.next.get() + place) as f64 * EVENLY).fract() * PAUSE_MILLIS_MAX;
+        tokio::time::sleep(Duration::from_secs_f64(pause / 1e3)).await;
         let start = Instant::now();
         streams[kind].write_all(request).await.expect("the other side reads");
         streams[kind].read_exact(&mut answer).await.expect("the other side answers");

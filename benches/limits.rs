@@ -3,7 +3,7 @@
 //! `cargo bench --bench limits` fills a million records (two to four minutes on two cores); `-- --quick` takes less than
 //! one and is for development. `-- --json` prints numbers for a program, `-- --only publish` (or lookup, listing, watch,
 //! large) does one part, `-- --stored 200000` takes another size of the full store. Everything goes over AF_UNIX to a real
-//! introducer process; CPU time is the kernel's account of that process.
+//! introducer process; CPU time is the kernel's account of that process. It fails when a goal is missed.
 #![expect(
     clippy::disallowed_macros,
     clippy::disallowed_methods,
@@ -38,6 +38,8 @@ mod support;
 #[path = "limits/watching.rs"]
 mod watching;
 
+use std::process::ExitCode;
+
 use report::Report;
 
 /// How much of everything.
@@ -55,6 +57,15 @@ pub struct Scale {
     pub watched_changes: usize,
 }
 
+impl Scale {
+    fn json(self) -> serde_json::Value {
+        serde_json::json!({
+            "published": self.published, "lookups": self.lookups, "stored": self.stored,
+            "signatures": self.signatures, "watched_changes": self.watched_changes,
+        })
+    }
+}
+
 const FULL: Scale =
     Scale { published: 100_000, lookups: 200_000, stored: 1_000_000, signatures: 100_000, watched_changes: 100 };
 const QUICK: Scale =
@@ -65,15 +76,17 @@ pub const ROUNDS: usize = 5;
 /// Streams of the watchers' part, in this process and in the introducer's, and some to spare.
 const FILES_MIN: u64 = 4096;
 
-fn main() {
+fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     if let Some(at) = arguments.iter().position(|argument| argument == "--peer") {
-        return peer::serve(&arguments[at + 1..]);
+        peer::serve(&arguments[at + 1..]);
+        return ExitCode::SUCCESS;
     }
     let has = |name: &str| arguments.iter().any(|argument| argument == name);
     if !has("--bench") {
         // `cargo test --all-targets` builds without optimising and starts benches too.
-        return println!("measures nothing outside of `cargo bench --bench limits`");
+        println!("measures nothing outside of `cargo bench --bench limits`");
+        return ExitCode::SUCCESS;
     }
     let value =
         |name: &str| arguments.iter().position(|argument| argument == name).map(|at| arguments[at + 1].as_str());
@@ -85,7 +98,7 @@ fn main() {
     let wanted = |part: &str| only.is_none_or(|only| only == part);
     raise_file_limit();
 
-    let mut report = Report::new(scale);
+    let mut report = Report::new(scale.json());
     let machine = machine::Machine::measure(scale.signatures);
     machine.describe(&mut report);
     if wanted("publish") || wanted("lookup") || wanted("listing") {
@@ -103,7 +116,7 @@ fn main() {
     if wanted("large") {
         large::measure(scale, &machine, &mut report);
     }
-    if has("--json") { println!("{}", report.json()) } else { println!("{report}") }
+    report.conclude(has("--json"))
 }
 
 fn raise_file_limit() {

@@ -1,14 +1,13 @@
 //! Rows of what was measured, next to the machine's own limit and the goal; as a table or as JSON.
 
-use std::fmt;
-
-use crate::Scale;
+use std::{fmt, process::ExitCode};
 
 /// The directory an introducer keeps by default.
 const RECORDS_AT_SCALE_MIN: usize = 100_000;
 
 pub struct Report {
-    scale: Scale,
+    /// How much of everything was measured.
+    scale: serde_json::Value,
     rows: Vec<Row>,
 }
 
@@ -53,7 +52,7 @@ impl Row {
 }
 
 impl Report {
-    pub const fn new(scale: Scale) -> Self {
+    pub const fn new(scale: serde_json::Value) -> Self {
         Self { scale, rows: Vec::new() }
     }
 
@@ -62,7 +61,7 @@ impl Report {
         self.rows.push(row);
     }
 
-    pub fn json(&self) -> String {
+    fn json(&self) -> String {
         let rows: Vec<_> = self
             .rows
             .iter()
@@ -75,12 +74,17 @@ impl Report {
                 })
             })
             .collect();
-        let scale = self.scale;
-        let scale = serde_json::json!({
-            "published": scale.published, "lookups": scale.lookups, "stored": scale.stored,
-            "signatures": scale.signatures, "watched_changes": scale.watched_changes,
-        });
-        serde_json::to_string_pretty(&serde_json::json!({"scale": scale, "rows": rows})).expect("plain values")
+        serde_json::to_string_pretty(&serde_json::json!({"scale": self.scale, "rows": rows})).expect("plain values")
+    }
+
+    /// Prints everything, and fails when a goal was missed.
+    pub fn conclude(&self, json: bool) -> ExitCode {
+        if json {
+            println!("{}", self.json())
+        } else {
+            println!("{self}")
+        }
+        if self.rows.iter().any(|row| row.met() == Some(false)) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
     }
 }
 
@@ -90,7 +94,7 @@ pub fn row(part: &'static str, what: impl Into<String>, value: f64, unit: &'stat
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{:?}\n", self.scale)?;
+        writeln!(f, "{}\n", self.scale)?;
         writeln!(f, "{:<58} {:>17}   {:<58} goal", "anteroom", "", "this machine by itself, in this run")?;
         let mut part = "";
         for row in &self.rows {

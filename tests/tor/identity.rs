@@ -28,7 +28,7 @@ fn an_address_survives_restarts_kills_and_moves_between_both_kinds_of_tor() {
     tor.stop();
 
     run(&mut anteroom(&["onion-key", "import", text(&grid.path("onion")), "--config", text(&config)]));
-    network.restart_relays();
+    network.restart_nodes();
     let mut carrier = start();
     assert_eq!(carrier.wait_reachable(), address, "moved to the embedded Tor");
     answers(&network, &grid, "moved", &address);
@@ -46,7 +46,7 @@ fn an_address_survives_restarts_kills_and_moves_between_both_kinds_of_tor() {
     run(&mut anteroom(&["onion-key", "export", text(&back), "--config", text(&config)]));
     std::fs::remove_dir_all(grid.path("onion")).expect("C tor's first directory goes");
     std::fs::rename(&back, grid.path("onion")).expect("the exported one takes its place");
-    network.restart_relays();
+    network.restart_nodes();
     let (_tor, again) = grid.onion(&network, "identity-again", "introducer.torrc");
     assert_eq!(again, address, "and back to C tor");
     answers(&network, &grid, "back", &address);

@@ -212,21 +212,20 @@ impl TorNetwork {
         self.starts
     }
 
-    /// Ends the relays and starts them again with what they have on disk. What they had in memory alone is gone: the
-    /// descriptors of onion services, and every circuit.
+    /// Ends all nodes and starts them again with what they have on disk, the consensus among it. What they had in memory
+    /// alone is gone: the descriptors of onion services, and every circuit.
     ///
     /// # Errors
-    /// When a relay does not come up again.
-    pub fn restart_relays(&self) -> Result<(), TornetError> {
+    /// When a node does not come up again.
+    pub fn restart_nodes(&self) -> Result<(), TornetError> {
         let mut nodes = self.nodes();
-        let mut relays = nodes.split_off(1);
-        process::stop_all(&mut relays);
-        for node in self.layout.iter().skip(1) {
+        process::stop_all(&mut nodes);
+        for node in &self.layout {
             nodes.push(TorProcess::spawn(&launch(&self.shared, node))?);
         }
-        for relay in nodes.iter_mut().skip(1) {
-            relay.take_ownership(&self.shared.patience)?;
-            relay.await_bootstrap(DISTRIBUTION_SECONDS_MAX, &self.shared.patience)?;
+        for node in nodes.iter_mut() {
+            node.take_ownership(&self.shared.patience)?;
+            node.await_bootstrap(DISTRIBUTION_SECONDS_MAX, &self.shared.patience)?;
         }
         Ok(())
     }

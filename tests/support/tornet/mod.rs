@@ -113,13 +113,13 @@ impl TorNetwork {
         self.0.network_file()
     }
 
-    /// See [`tornet::TorNetwork::restart_relays`].
+    /// See [`tornet::TorNetwork::restart_nodes`].
     ///
     /// # Panics
-    /// When a relay does not come up again.
+    /// When a node does not come up again.
     #[track_caller]
-    pub fn restart_relays(&self) {
-        self.0.restart_relays().expect("the relays come up again");
+    pub fn restart_nodes(&self) {
+        self.0.restart_nodes().expect("the nodes come up again");
     }
 
     /// The network's authority.

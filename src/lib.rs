@@ -14,7 +14,8 @@
 //! | module | job | may import |
 //! |---|---|---|
 //! | [`record`] | what a node signs: ids, addresses, contact records, their one encoding | – |
-//! | [`directory`] | who is listed: admission (one `refuse_*` function a rule), quota, feed, the doubtful clock | record |
+//! | [`grid`] | who belongs: grants and their chains, invitations, the list of revoked keys | record |
+//! | [`directory`] | who is listed: admission (one `refuse_*` function a rule), quota, feed, the doubtful clock | record, grid |
 //! | [`protocol`] | bytes ↔ requests and answers: frames, padding | record |
 //! | [`ambient`] | the one clock, the one source of randomness | record, directory (its `Now`) |
 //! | [`redact`] | values that print as `…`, logging | – |
@@ -27,8 +28,8 @@
 //! | [`server`] | event loop, streams, dispatch | everything below but client, carrier, keys |
 //! | [`cli`] | one file per command | everything |
 //!
-//! record, directory and protocol are pure: no clock, no randomness, no files, no sockets, no logging; without features
-//! the crate is these three and needs no operating system (`no_std`). A feature is a role: `server`, `client`,
+//! record, grid, directory and protocol are pure: no clock, no randomness, no files, no sockets, no logging; without features
+//! the crate is these four and needs no operating system (`no_std`). A feature is a role: `server`, `client`,
 //! `carrier-loopback`.
 //!
 //! # The way of a request
@@ -79,6 +80,7 @@
 extern crate alloc;
 
 pub mod directory;
+pub mod grid;
 pub mod protocol;
 pub mod record;
 

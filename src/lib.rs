@@ -18,12 +18,13 @@
 //! | [`directory`] | who is listed: admission (one `refuse_*` function a rule), quota, feed, the doubtful clock | record, grid |
 //! | [`protocol`] | bytes ↔ requests and answers: frames, padding | record |
 //! | [`ambient`] | the one clock, the one source of randomness | record, directory (its `Now`) |
+//! | [`armor`] | signed bytes as text files | record, grid |
 //! | [`redact`] | values that print as `…`, logging | – |
 //! | [`net`] | AF_UNIX accept, SOCKS5 dial, PROXY line. No IP here | redact |
 //! | [`carrier`] | every IP socket of the program | net, ambient, redact |
 //! | [`keys`] | secret key files and seq counters: create, load, permissions | record |
-//! | [`store`] | the only database code | record, ambient |
-//! | [`config`] | configuration files, parsed into closed types | record, directory |
+//! | [`store`] | the only database code | record, grid, ambient |
+//! | [`config`] | configuration files, parsed into closed types | record, grid, directory |
 //! | [`client`] | one introducer: ask, list, follow | the pure modules, net, ambient, redact |
 //! | [`server`] | event loop, streams, dispatch | everything below but client, carrier, keys |
 //! | [`cli`] | one file per command | everything |
@@ -89,6 +90,8 @@ pub mod cli;
 
 #[cfg(feature = "cli")]
 pub mod ambient;
+#[cfg(feature = "cli")]
+pub mod armor;
 #[cfg(feature = "carrier-loopback")]
 pub mod carrier;
 #[cfg(feature = "client")]

@@ -8,7 +8,7 @@ use super::{
     ConfigError, KeyProblem, beside, deserialize,
     limits::{RawLimits, ServerLimits, TICK_SECONDS_DEFAULT},
     problem::{Bad, parse_head, parse_number},
-    read,
+    read, roll,
 };
 use crate::{
     directory::{AdmissionPolicy, Policy},
@@ -40,6 +40,8 @@ pub struct IntroducerConfig {
     pub state: PathBuf,
     /// The grid, who may publish, which addresses, and the limits of the directory.
     pub policy: Policy,
+    /// The operator's copy of the grid's list of revoked keys.
+    pub revocations: Option<PathBuf>,
     /// How clients shall ask for a node.
     pub lookup: LookupRule,
     /// How changes are delivered.
@@ -118,6 +120,8 @@ struct RawIntroducer {
 #[serde(deny_unknown_fields)]
 struct RawAdmission {
     policy: Option<String>,
+    list: Option<PathBuf>,
+    revocations: Option<PathBuf>,
 }
 
 #[derive(Default, Deserialize)]
@@ -145,7 +149,7 @@ impl RawIntroducer {
     fn parse(self, file: &Path) -> Result<IntroducerConfig, Bad> {
         let grid = parse_head(self.version, self.grid.as_deref())?;
         let mut policy = Policy::new(grid);
-        policy.admission = self.admission.parse()?;
+        policy.admission = self.admission.parse(file)?;
         policy.addresses = self.addresses.parse();
         self.limits.parse_policy(&mut policy)?;
         let add = "state = \"state\"";
@@ -156,6 +160,7 @@ impl RawIntroducer {
             carrier_uids: parse_uids(self.carrier_uids)?,
             state: beside(file, &state),
             policy,
+            revocations: self.admission.revocations.map(|path| beside(file, &path)),
             lookup: self.lookup.parse()?,
             watch: self.watch.parse()?,
             limits: self.limits.parse_server()?,
@@ -164,10 +169,19 @@ impl RawIntroducer {
 }
 
 impl RawAdmission {
-    fn parse(&self) -> Result<AdmissionPolicy, Bad> {
-        match self.policy.as_deref() {
-            None | Some("open") => Ok(AdmissionPolicy::Open),
-            Some(_) => Err(Bad::new("admission.policy", KeyProblem::Choice(&["\"open\""]))),
+    fn parse(&self, file: &Path) -> Result<AdmissionPolicy, Bad> {
+        match (self.policy.as_deref(), &self.list) {
+            (None | Some("open"), _) => Ok(AdmissionPolicy::Open),
+            (Some("granted"), _) => Ok(AdmissionPolicy::Granted),
+            (Some("listed"), Some(list)) => roll::load(&beside(file, list)).map(AdmissionPolicy::Listed),
+            (Some("listed"), None) => {
+                let add = "list = \"members.list\", with the file that names the nodes";
+                Err(Bad::new("admission.list", KeyProblem::Missing { add }))
+            }
+            (Some(_), _) => {
+                let words = &["\"open\"", "\"granted\"", "\"listed\""];
+                Err(Bad::new("admission.policy", KeyProblem::Choice(words)))
+            }
         }
     }
 }

@@ -2,10 +2,10 @@
 
 use std::{fs, path::Path, rc::Rc, time::Duration};
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use super::{
-    descriptors,
+    descriptors, documents,
     state::{Completed, Outcome, Rules, Shared, State, Token},
 };
 use crate::{
@@ -65,8 +65,24 @@ fn settle(state: &mut State, token: Token, durable: bool) {
             directory.abandon(*change);
             let _ = waiting.send(Outcome::NotStored);
         }
+        (Token::Revision { revision, waiting }, true) => {
+            directory.apply_revision(revision);
+            state.announce_revision();
+            tell(waiting, Outcome::Durable);
+        }
+        (Token::Revision { revision, waiting }, false) => {
+            directory.abandon_revision(revision);
+            tell(waiting, Outcome::NotStored);
+        }
         (Token::Evidence(evidence), true) => directory.apply_evidence(evidence),
         (Token::Evidence(_) | Token::Housekeeping, _) => {}
+    }
+}
+
+/// Whoever waited may have gone, or be nobody.
+fn tell(waiting: Option<oneshot::Sender<Outcome>>, outcome: Outcome) {
+    if let Some(waiting) = waiting {
+        let _ = waiting.send(outcome);
     }
 }
 
@@ -131,7 +147,10 @@ pub(super) fn reload(shared: &Shared, config: Result<IntroducerConfig, ConfigErr
         if let Some(directory) = directory {
             directory.reload(config.policy.clone());
         }
+        // Who may be listed may have changed, and no record says so.
+        state.announce_revision();
     }
+    documents::take_file(shared, config.revocations.as_deref());
     confirm_clock(shared, &config.state);
     tracing::info!("the configuration was reloaded (socket, state and grid stay as they were)");
 }

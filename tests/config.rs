@@ -106,7 +106,8 @@ fn the_defaults_in_the_introducer_template_are_the_defaults() {
     assert_eq!(full.carrier_uids, [110]);
     assert_eq!(plain.carrier_uids, [rustix::process::geteuid().as_raw()]);
     let carrier_uids = plain.carrier_uids.clone();
-    assert_eq!(plain, IntroducerConfig { carrier_uids, ..full });
+    assert_eq!((&plain.revocations, full.revocations.as_deref()), (&None, Some(Path::new("etc/revocations.list"))));
+    assert_eq!(plain, IntroducerConfig { carrier_uids, revocations: None, ..full });
     assert_eq!(plain.socket, Path::new("etc/introducer.sock"));
     assert_eq!(plain.socket_mode, 0o660);
     assert_eq!(plain.lookup, LookupRule::Prefix);
@@ -123,6 +124,7 @@ fn the_defaults_are_the_named_constants() {
     assert_eq!(policy.updates_per_key_per_hour_max, config::UPDATES_PER_KEY_PER_HOUR_MAX_DEFAULT);
     assert_eq!(policy.verifications_per_second_max, config::VERIFICATIONS_PER_SECOND_MAX_DEFAULT);
     assert_eq!(policy.evidence_max, config::EVIDENCE_MAX_DEFAULT);
+    assert_eq!(policy.records_per_issuer_max, config::RECORDS_PER_ISSUER_MAX_DEFAULT);
     assert_eq!(limits.store_bytes_max, config::STORE_BYTES_MAX_DEFAULT);
     assert_eq!(limits.streams_max, config::STREAMS_MAX_DEFAULT);
     assert_eq!(limits.streams_per_circuit_max, config::STREAMS_PER_CIRCUIT_MAX_DEFAULT);
@@ -134,7 +136,7 @@ fn the_defaults_are_the_named_constants() {
     assert_eq!(config.watch, WatchRule::Tick { seconds: config::TICK_SECONDS_DEFAULT });
     let head = format!("version = 1\ngrid = \"{}\"\n", grid());
     let bare = introducer(&format!("{head}socket = \"introducer.sock\"\nstate = \"state\"\n")).unwrap();
-    assert_eq!(bare, IntroducerConfig { carrier_uids: bare.carrier_uids.clone(), ..config });
+    assert_eq!(bare, IntroducerConfig { carrier_uids: bare.carrier_uids.clone(), revocations: None, ..config });
 }
 
 #[test]

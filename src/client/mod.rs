@@ -25,6 +25,7 @@
 //! ```
 
 mod connection;
+mod documents;
 mod error;
 mod introducer;
 mod isolation;
@@ -39,6 +40,7 @@ mod subscription;
 
 use std::{io, sync::Arc, time::Duration};
 
+pub use documents::{Delivered, Freshness};
 pub use error::ClientError;
 pub use introducer::{Introducer, IntroducerError};
 use isolation::Role;

@@ -36,6 +36,8 @@ pub struct NodeConfig {
     pub grid: GridId,
     /// File of the node's secret key; a reader has none.
     pub key: Option<PathBuf>,
+    /// File of the node's grants, where the grid asks for them.
+    pub grant: Option<PathBuf>,
     /// Onion or I2P addresses, in the order in which they are tried.
     pub introducers: Vec<Address>,
     /// AF_UNIX socket of a SOCKS5 proxy.
@@ -74,6 +76,7 @@ struct RawNode {
     version: Option<i64>,
     grid: Option<String>,
     key: Option<PathBuf>,
+    grant: Option<PathBuf>,
     #[serde(default)]
     introducers: Vec<String>,
     socks: Option<PathBuf>,
@@ -117,6 +120,7 @@ impl RawNode {
         Ok(NodeConfig {
             grid,
             key: self.key.map(|key| beside(file, &key)),
+            grant: self.grant.map(|grant| beside(file, &grant)),
             introducers: parse_introducers(&self.introducers)?,
             socks: beside(file, self.socks.as_deref().unwrap_or(Path::new(SOCKS_DEFAULT))),
             nickname: nickname.map_err(|error| Bad::new("nickname", KeyProblem::Claim(error)))?,

@@ -23,6 +23,7 @@
 //! | [`net`] | AF_UNIX accept, SOCKS5 dial, PROXY line. No IP here | redact |
 //! | [`carrier`] | every IP socket of the program | net, ambient, redact |
 //! | [`keys`] | secret key files and seq counters: create, load, permissions | record |
+//! | [`vault`] | the grid's key under a passphrase | record, keys |
 //! | [`store`] | the only database code | record, grid, ambient |
 //! | [`config`] | configuration files, parsed into closed types | record, grid, directory |
 //! | [`client`] | one introducer: ask, list, follow | the pure modules, net, ambient, redact |
@@ -31,7 +32,7 @@
 //!
 //! record, grid, directory and protocol are pure: no clock, no randomness, no files, no sockets, no logging; without features
 //! the crate is these four and needs no operating system (`no_std`). A feature is a role: `server`, `client`,
-//! `carrier-loopback`.
+//! `carrier-loopback`, `grid-admin`.
 //!
 //! # The way of a request
 //!
@@ -108,3 +109,5 @@ pub mod redact;
 pub mod server;
 #[cfg(feature = "server")]
 pub mod store;
+#[cfg(feature = "grid-admin")]
+pub mod vault;

@@ -9,9 +9,13 @@ mod about;
 mod bridge;
 mod failure;
 mod generate;
+#[cfg(any(feature = "client", feature = "grid-admin"))]
+mod grant_file;
+#[cfg(feature = "grid-admin")]
+mod grid;
 #[cfg(feature = "client")]
 mod introducers;
-#[cfg(any(feature = "client", feature = "server"))]
+#[cfg(any(feature = "client", feature = "server", feature = "grid-admin"))]
 mod keygen;
 #[cfg(feature = "client")]
 mod list;
@@ -69,8 +73,12 @@ enum Command {
     /// Say that this machine's clock is right, after an introducer found it jumping
     #[cfg(feature = "server")]
     ConfirmClock(serve::ConfirmClock),
+    /// Run a grid: its key, who is let in, who is out
+    #[cfg(feature = "grid-admin")]
+    #[command(subcommand)]
+    Grid(grid::Grid),
     /// The key of a grid
-    #[cfg(any(feature = "client", feature = "server"))]
+    #[cfg(all(any(feature = "client", feature = "server"), not(feature = "grid-admin")))]
     #[command(subcommand)]
     Grid(keygen::Grid),
     /// A node's key and contact record
@@ -143,7 +151,7 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Serve(command) => command.run(),
         #[cfg(feature = "server")]
         Command::ConfirmClock(command) => command.run(),
-        #[cfg(any(feature = "client", feature = "server"))]
+        #[cfg(any(feature = "client", feature = "server", feature = "grid-admin"))]
         Command::Grid(command) => command.run(),
         #[cfg(feature = "client")]
         Command::Node(command) => command.run(),

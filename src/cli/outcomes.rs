@@ -119,7 +119,7 @@ impl From<Refusal> for Failure {
     }
 }
 
-const fn reason(code: RefusalCode) -> &'static str {
+pub(super) const fn reason(code: RefusalCode) -> &'static str {
     match code {
         RefusalCode::TooLarge => "the record is larger than 2048 bytes; shorten it",
         RefusalCode::Malformed | RefusalCode::NotCanonical => {

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use super::{Client, ClientError, Introducer, error, isolation::Role};
+use super::{Client, ClientError, Introducer, error, isolation::Role, shared::Shared};
 use crate::{
+    ambient,
     grid::{RevocationList, SignedRevocations, VerifiedRevocations},
     protocol::{Blob, DocumentKind, RefusalCode, Request, Response},
     record::{GridId, Timestamp},
@@ -88,18 +89,46 @@ impl Client {
     /// # Errors
     /// See [`ClientError`]; `Protocol` for what the grid did not sign.
     pub async fn revocations(&self, introducer: &Introducer) -> Result<Option<VerifiedRevocations>, ClientError> {
-        let request = Request::GetDocument { kind: DocumentKind::REVOCATIONS };
-        let grid = self.shared.settings().grid;
-        let read = |response: Response<'_>| match response {
-            Response::Document { document: None } => Ok(None),
-            Response::Document { document: Some(Blob(bytes)) } => match verified(bytes, grid) {
-                Some(list) => Ok(Some(list)),
-                None => Err(ClientError::Protocol("a list of revoked keys that the grid did not sign")),
-            },
-            other => Err(ClientError::unfit(&other)),
-        };
-        self.shared.exchange(introducer, Role::Documents, &[], &request, read).await
+        fetch(&self.shared, introducer).await
     }
+
+    /// How fresh the newest list is that any introducer sent; `None` where grants are not asked for
+    /// ([`ClientSettings::granted`](super::ClientSettings::granted)).
+    pub fn freshness(&self) -> Option<Freshness> {
+        self.shared.sieve().members().map(|members| members.freshness(ambient::wall()))
+    }
+}
+
+/// Asks for the list, and lets it decide from now on whose records are shown.
+async fn fetch(shared: &Shared, introducer: &Introducer) -> Result<Option<VerifiedRevocations>, ClientError> {
+    let request = Request::GetDocument { kind: DocumentKind::REVOCATIONS };
+    let grid = shared.settings().grid;
+    let read = |response: Response<'_>| match response {
+        Response::Document { document: None } => Ok(None),
+        Response::Document { document: Some(Blob(bytes)) } => match verified(bytes, grid) {
+            Some(list) => Ok(Some(list)),
+            None => Err(ClientError::Protocol("a list of revoked keys that the grid did not sign")),
+        },
+        other => Err(ClientError::unfit(&other)),
+    };
+    let list = shared.exchange(introducer, Role::Documents, &[], &request, read).await?;
+    if let Some(members) = shared.sieve().members() {
+        members.remember(introducer, shared.hour());
+        if let Some(list) = &list {
+            members.learn(list);
+        }
+    }
+    Ok(list)
+}
+
+/// In a granted grid: the list, before anything else is read. Once an hour is enough where the introducer itself hides
+/// whoever is out (`hourly`); whoever reads everything asks each time.
+pub(super) async fn refresh(shared: &Shared, introducer: &Introducer, hourly: bool) -> Result<(), ClientError> {
+    let Some(members) = shared.sieve().members() else { return Ok(()) };
+    if !(hourly && members.asked(introducer, shared.hour())) {
+        fetch(shared, introducer).await?;
+    }
+    Ok(())
 }
 
 /// A list that the grid did sign.

@@ -48,6 +48,8 @@ pub struct NodeConfig {
     pub lifetime: Lifetime,
     /// Which kinds of addresses the grid admits.
     pub addresses: AddressKinds,
+    /// Show only nodes whose grants hold.
+    pub granted: bool,
     /// Sorted by name, each name once.
     pub services: Vec<Service>,
 }
@@ -82,6 +84,7 @@ struct RawNode {
     socks: Option<PathBuf>,
     nickname: Option<String>,
     lifetime_hours: Option<i64>,
+    granted: Option<bool>,
     #[serde(default)]
     addresses: RawAddresses,
     #[serde(default)]
@@ -127,6 +130,7 @@ impl RawNode {
             lifetime: Lifetime::from_hours(hours)
                 .ok_or_else(|| Bad::new("lifetime_hours", KeyProblem::Claim(ClaimError::Lifetime)))?,
             addresses,
+            granted: self.granted.unwrap_or_default(),
             services: parse_services(&self.service, addresses)?,
         })
     }

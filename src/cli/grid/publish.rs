@@ -8,7 +8,7 @@ use super::revocation_file;
 use crate::{
     cli::{
         failure::{Exit, Failure},
-        introducers::{block_on, client, introducers},
+        introducers::{self, block_on},
         outcomes, output,
     },
     client::{Client, ClientError, Delivered, Introducer},
@@ -105,7 +105,5 @@ pub(super) fn newest(config: &Path) -> Result<VerifiedRevocations, Failure> {
 }
 
 fn asked(config: &Path) -> Result<(Client, Vec<Introducer>), Failure> {
-    let config = NodeConfig::load(config)?;
-    let client = client(config.socks.clone(), config.grid, config.addresses, false)?;
-    Ok((client, introducers(&config)?))
+    introducers::publisher(&NodeConfig::load(config)?)
 }

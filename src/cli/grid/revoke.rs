@@ -21,7 +21,7 @@ const DUE_DAYS_MAX: i64 = (NEXT_UPDATE_HOURS_MAX / HOURS_PER_DAY) as i64;
 
 #[derive(Args)]
 pub(in crate::cli) struct Revoke {
-    /// Ids of nodes to take out, with all whom they let in; the key of an invitation is one, too
+    /// Ids of nodes to take out, with all whom they let in
     #[arg(value_name = "ID")]
     nodes: Vec<NodeId>,
     /// The grid's key

@@ -50,6 +50,10 @@
 //!   refused: no clock, however wrong, brings an old record of a forgotten key back.
 //! - The feed holds each entry once, at its latest change. A reader has a position and no buffer; what it missed meanwhile
 //!   it does not need. Positions do not cross the wire: a stream remembers its own.
+//! - A record may not outlive the grants it carries. So an expired grant needs no event: the record ends for everybody by
+//!   its own signed hours. A revocation has no record that says so: watchers are reset and ask for the list.
+//! - Grants are remembered as verified one by one, not chain by chain: a signature holds wherever its grant stands, and the
+//!   grants that many nodes share are checked once for all of them.
 //! - A page of a listing is 16 KiB: as many slow readers as there may be streams must fit a small machine.
 //!
 //! # Invariants, and what holds each
@@ -64,7 +68,9 @@
 //!    `tests/e2e/no_ip.rs`.
 //! 6. Nothing at level info or above holds an address, a key, a nickname or a circuit id; there is no line per request:
 //!    `tests/e2e/hostile`.
-//! 7. The pure modules give the same answer for the same inputs: `tests/simulation`, `tests/architecture.rs`.
+//! 7. The list of revoked keys never goes back, and nothing that rests on one of them is shown: `tests/simulation`,
+//!    `tests/e2e/granted.rs`.
+//! 8. The pure modules give the same answer for the same inputs: `tests/simulation`, `tests/architecture.rs`.
 #![cfg_attr(not(feature = "cli"), no_std)]
 #![deny(
     unreachable_pub,

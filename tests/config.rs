@@ -106,8 +106,9 @@ fn the_defaults_in_the_introducer_template_are_the_defaults() {
     assert_eq!(full.carrier_uids, [110]);
     assert_eq!(plain.carrier_uids, [rustix::process::geteuid().as_raw()]);
     let carrier_uids = plain.carrier_uids.clone();
+    assert_eq!((&plain.list, full.list.as_deref()), (&None, Some(Path::new("etc/members.list"))));
     assert_eq!((&plain.revocations, full.revocations.as_deref()), (&None, Some(Path::new("etc/revocations.list"))));
-    assert_eq!(plain, IntroducerConfig { carrier_uids, revocations: None, ..full });
+    assert_eq!(plain, IntroducerConfig { carrier_uids, list: None, revocations: None, ..full });
     assert_eq!(plain.socket, Path::new("etc/introducer.sock"));
     assert_eq!(plain.socket_mode, 0o660);
     assert_eq!(plain.lookup, LookupRule::Prefix);
@@ -136,7 +137,10 @@ fn the_defaults_are_the_named_constants() {
     assert_eq!(config.watch, WatchRule::Tick { seconds: config::TICK_SECONDS_DEFAULT });
     let head = format!("version = 1\ngrid = \"{}\"\n", grid());
     let bare = introducer(&format!("{head}socket = \"introducer.sock\"\nstate = \"state\"\n")).unwrap();
-    assert_eq!(bare, IntroducerConfig { carrier_uids: bare.carrier_uids.clone(), revocations: None, ..config });
+    assert_eq!(
+        bare,
+        IntroducerConfig { carrier_uids: bare.carrier_uids.clone(), list: None, revocations: None, ..config }
+    );
 }
 
 #[test]

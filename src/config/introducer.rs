@@ -11,7 +11,7 @@ use super::{
     read, roll,
 };
 use crate::{
-    directory::{AdmissionPolicy, Policy},
+    directory::{AdmissionPolicy, Policy, Roll},
     record::{AddressKinds, GridId},
 };
 
@@ -40,6 +40,8 @@ pub struct IntroducerConfig {
     pub state: PathBuf,
     /// The grid, who may publish, which addresses, and the limits of the directory.
     pub policy: Policy,
+    /// The file of the nodes that may publish, where the operator lists them; [`IntroducerConfig::read_list`] reads it.
+    pub list: Option<PathBuf>,
     /// The operator's copy of the grid's list of revoked keys.
     pub revocations: Option<PathBuf>,
     /// How clients shall ask for a node.
@@ -78,10 +80,22 @@ impl IntroducerConfig {
     /// # Errors
     /// See [`ConfigError`].
     pub fn load(file: &Path) -> Result<Self, ConfigError> {
-        Self::parse(&read(file)?, file)
+        Self::parse(&read(file)?, file)?.read_list(file)
     }
 
-    /// Parses `text`, which is in `file`.
+    /// Reads the list of nodes that `file` names, if it names one.
+    ///
+    /// # Errors
+    /// See [`ConfigError`].
+    pub fn read_list(mut self, file: &Path) -> Result<Self, ConfigError> {
+        if let (AdmissionPolicy::Listed(nodes), Some(list)) = (&mut self.policy.admission, &self.list) {
+            *nodes = roll::load(list).map_err(|bad| bad.in_file(file))?;
+        }
+        Ok(self)
+    }
+
+    /// Parses `text`, which is in `file`. Where the operator lists nodes, nobody may publish before
+    /// [`IntroducerConfig::read_list`].
     ///
     /// # Errors
     /// See [`ConfigError`].
@@ -149,7 +163,7 @@ impl RawIntroducer {
     fn parse(self, file: &Path) -> Result<IntroducerConfig, Bad> {
         let grid = parse_head(self.version, self.grid.as_deref())?;
         let mut policy = Policy::new(grid);
-        policy.admission = self.admission.parse(file)?;
+        policy.admission = self.admission.parse()?;
         policy.addresses = self.addresses.parse();
         self.limits.parse_policy(&mut policy)?;
         let add = "state = \"state\"";
@@ -160,6 +174,7 @@ impl RawIntroducer {
             carrier_uids: parse_uids(self.carrier_uids)?,
             state: beside(file, &state),
             policy,
+            list: self.admission.list.map(|path| beside(file, &path)),
             revocations: self.admission.revocations.map(|path| beside(file, &path)),
             lookup: self.lookup.parse()?,
             watch: self.watch.parse()?,
@@ -169,11 +184,11 @@ impl RawIntroducer {
 }
 
 impl RawAdmission {
-    fn parse(&self, file: &Path) -> Result<AdmissionPolicy, Bad> {
+    fn parse(&self) -> Result<AdmissionPolicy, Bad> {
         match (self.policy.as_deref(), &self.list) {
             (None | Some("open"), _) => Ok(AdmissionPolicy::Open),
             (Some("granted"), _) => Ok(AdmissionPolicy::Granted),
-            (Some("listed"), Some(list)) => roll::load(&beside(file, list)).map(AdmissionPolicy::Listed),
+            (Some("listed"), Some(_)) => Ok(AdmissionPolicy::Listed(Roll::default())),
             (Some("listed"), None) => {
                 let add = "list = \"members.list\", with the file that names the nodes";
                 Err(Bad::new("admission.list", KeyProblem::Missing { add }))

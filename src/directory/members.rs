@@ -39,7 +39,7 @@ pub(super) struct Members {
     pub(super) revocations: Option<VerifiedRevocations>,
     /// A newer list is on its way to the disk.
     pub(super) revising: bool,
-    /// Records that rest on each issuer, those in flight among them.
+    /// Records that rest on each issuer, those in flight among them: three issuers a record at most.
     resting: BTreeMap<NodeId, u32>,
 }
 
@@ -147,10 +147,15 @@ impl Directory {
     }
 
     /// Hides and shows every record anew, after policy or the list of revoked keys changed: one pass over what is kept.
-    pub(super) fn judge_again(&mut self) {
+    /// `true` when that changed anything.
+    pub(super) fn judge_again(&mut self) -> bool {
         let Self { slots, policy, members, .. } = self;
+        let mut changed = false;
         for entry in slots.iter_mut() {
-            entry.barred = members.bars(&policy.admission, entry);
+            let barred = members.bars(&policy.admission, entry);
+            changed |= entry.barred != barred;
+            entry.barred = barred;
         }
+        changed
     }
 }

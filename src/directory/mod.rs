@@ -329,12 +329,13 @@ impl Directory {
         &self.policy
     }
 
-    /// Takes new rules. The grid stays: another grid is another introducer.
-    pub fn reload(&mut self, policy: Policy) {
+    /// Takes new rules. The grid stays: another grid is another introducer. `true` when other nodes than before may be
+    /// listed, which no record says.
+    pub fn reload(&mut self, policy: Policy) -> bool {
         let grid = self.policy.grid;
         self.quota.reload(&policy);
         self.policy = Policy { grid, ..policy };
-        self.judge_again();
+        self.judge_again()
     }
 
     fn current(&self, node: &NodeId) -> Option<&Entry> {

@@ -28,7 +28,8 @@ pub(super) async fn apply_completions(shared: Shared, mut completions: mpsc::Unb
             return error.to_string();
         }
         let durable = completed.result.is_ok();
-        if completed.tokens.iter().any(|token| !matches!(token, Token::Housekeeping)) {
+        // What is tried by itself where there is no room says nothing about room.
+        if completed.tokens.iter().any(|token| matches!(token, Token::Publish { .. } | Token::Evidence(_))) {
             tell_of_room(&mut state, durable);
         }
         for token in completed.tokens {
@@ -144,11 +145,9 @@ pub(super) fn reload(shared: &Shared, config: Result<IntroducerConfig, ConfigErr
         let State { directory, fairness, rules, .. } = &mut *state;
         *rules = Rules::new(&config);
         fairness.reload(&config.limits);
-        if let Some(directory) = directory {
-            directory.reload(config.policy.clone());
+        if directory.as_mut().is_some_and(|directory| directory.reload(config.policy.clone())) {
+            state.announce_revision();
         }
-        // Who may be listed may have changed, and no record says so.
-        state.announce_revision();
     }
     documents::take_file(shared, config.revocations.as_deref());
     confirm_clock(shared, &config.state);

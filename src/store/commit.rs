@@ -185,11 +185,11 @@ fn transact(
         group.drop_old(&mut log, DROPS_PER_ENTRY * (group.state.next - state.next) + DROPS_PER_GROUP)?;
         let mut meta = transaction.open_table(row::META)?;
         meta.insert(row::STATE_KEY, group.state.encode().as_slice())?;
-        let lists = writes.iter().filter_map(|write| match write.borrow() {
+        let mut lists = writes.iter().filter_map(|write| match write.borrow() {
             Write::Revocations(list) => Some(list),
             _ => None,
         });
-        if let Some(list) = lists.last() {
+        if let Some(list) = lists.next_back() {
             meta.insert(row::REVOCATIONS_KEY, &**list)?;
         }
     }

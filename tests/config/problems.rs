@@ -1,6 +1,6 @@
 //! Every problem with a configuration, told by file, key and remedy.
 
-use std::{collections::BTreeSet, fs};
+use std::{collections::BTreeSet, fs, path::Path};
 
 use anteroom::config::{ConfigError, IntroducerConfig, NodeConfig};
 
@@ -184,7 +184,7 @@ const FIXTURES: &[Fixture] = &[
 fn told(file: File, text: &str) -> (ConfigError, String) {
     let error = match file {
         Node => node(text).map(drop),
-        Introducer => introducer(text).map(drop),
+        Introducer => introducer(text).and_then(|config| config.read_list(Path::new("etc/introducer.toml"))).map(drop),
     };
     let error = error.expect_err(text);
     let told = format!("{error}\n{}", error.hint());

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use super::failure::{Exit, Failure, system};
+#[cfg(feature = "grid-admin")]
+use super::failure::system;
+use super::failure::{Exit, Failure};
 use crate::{
     armor::{self, ArmorError},
     grid::{Chain, KnownGrants, SignedGrant, VerifiedChain},

@@ -138,6 +138,41 @@ fn whoever_is_revoked_is_gone_for_everybody_and_stays_so() {
 }
 
 #[test]
+fn watchers_start_again_when_somebody_is_out_and_not_when_nothing_changed() {
+    let introducer = Introducer::with_config(&format!("{GRANTED}\n[watch]\ndelivery = \"immediate\""));
+    let (alice, bob, mut wire) = (Node::new(1), Node::new(2), introducer.wire(1));
+    let watch = |introducer: &Introducer| {
+        let mut watcher = introducer.wire(2);
+        watcher.send(&Request::Watch { service: None, since_hours: None }).unwrap();
+        watcher.pages().unwrap();
+        watcher
+    };
+    let mut watcher = watch(&introducer);
+    introducer.signal("-HUP");
+    until("the configuration is read", || introducer.log().contains("was reloaded"));
+    // What comes next is the record, not a word to start again.
+    let changed = member(&alice, 1);
+    assert_eq!(wire.publish(changed.bytes()).unwrap(), Answer::Accepted);
+    let (payload, _) = watcher.receive().unwrap();
+    assert_eq!(Response::decode(&payload).unwrap(), Response::Change { records: vec![Blob(changed.bytes())] });
+
+    assert_eq!(wire.put_revocations(revocations(1, &[&alice]).bytes()).unwrap(), Answer::Accepted);
+    let (payload, _) = watcher.receive().unwrap();
+    assert_eq!(Response::decode(&payload).unwrap(), Response::Reset);
+    assert!(watcher.is_closed());
+
+    // A change of policy that hides somebody is told as well.
+    assert_eq!(wire.publish(member(&bob, 1).bytes()).unwrap(), Answer::Accepted);
+    let mut watcher = watch(&introducer);
+    std::fs::write(introducer.directory.path().join("members.list"), format!("{} any", alice.id())).unwrap();
+    introducer.reconfigure("policy = \"granted\"", "policy = \"listed\"\nlist = \"members.list\"");
+    introducer.signal("-HUP");
+    let (payload, _) = watcher.receive().unwrap();
+    assert_eq!(Response::decode(&payload).unwrap(), Response::Reset);
+    assert_eq!(introducer.wire(3).list(None, None).unwrap(), [changed.bytes()], "the operator's list decides");
+}
+
+#[test]
 fn a_list_by_anybody_but_the_grid_revokes_nobody() {
     let introducer = Introducer::with_config(GRANTED);
     let (mut wire, node) = (introducer.wire(1), Node::new(1));
@@ -233,13 +268,14 @@ fn an_operator_brings_the_list_of_revoked_keys_by_hand() {
     until("the file is read", || wire.revocations().unwrap().is_some());
     assert_eq!(wire.publish(member(&alice, 1).bytes()).unwrap(), refused(RefusalCode::Revoked));
     assert_eq!(wire.publish(member(&bob, 1).bytes()).unwrap(), Answer::Accepted);
-    bring(revocations(2, &[&bob]).bytes());
+    let second = revocations(2, &[&bob]);
+    bring(second.bytes());
     introducer.signal("-HUP");
     until("Bob is out", || wire.lookup(hash(&bob)).unwrap().is_none());
     std::fs::write(&file, "nonsense").unwrap();
     introducer.signal("-HUP");
     until("the broken file is told", || introducer.log().contains("was not taken"));
-    assert_eq!(wire.revocations().unwrap().as_deref(), Some(revocations(2, &[&bob]).bytes()));
+    assert_eq!(wire.revocations().unwrap().as_deref(), Some(second.bytes()));
 }
 
 #[test]

@@ -1,5 +1,11 @@
 //! The command line as a person meets it: every help text and message is pinned, so that a change of words is seen.
-#![cfg(all(feature = "server", feature = "client", feature = "carrier-loopback", feature = "rehearse"))]
+#![cfg(all(
+    feature = "server",
+    feature = "client",
+    feature = "carrier-loopback",
+    feature = "rehearse",
+    feature = "grid-admin"
+))]
 
 #[cfg(test)]
 #[path = "cli/bridge.rs"]
@@ -13,6 +19,9 @@ mod faults;
 #[cfg(test)]
 #[path = "cli/generated.rs"]
 mod generated;
+#[cfg(test)]
+#[path = "cli/grids.rs"]
+mod grids;
 #[cfg(test)]
 #[path = "cli/keeping.rs"]
 mod keeping;

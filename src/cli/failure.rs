@@ -99,7 +99,7 @@ impl fmt::Display for Failure {
     }
 }
 
-#[cfg(any(feature = "client", feature = "server"))]
+#[cfg(any(feature = "client", feature = "server", feature = "grid-admin"))]
 impl From<crate::keys::KeyFileError> for Failure {
     fn from(error: crate::keys::KeyFileError) -> Self {
         let exit = match &error {

@@ -15,11 +15,15 @@ mod failure;
 #[cfg(feature = "server")]
 mod first_run;
 mod generate;
+#[cfg(any(feature = "client", feature = "grid-admin"))]
+mod grant_file;
+#[cfg(feature = "grid-admin")]
+mod grid;
 #[cfg(feature = "server")]
 mod introducer;
 #[cfg(feature = "client")]
 mod introducers;
-#[cfg(any(feature = "client", feature = "server"))]
+#[cfg(any(feature = "client", feature = "server", feature = "grid-admin"))]
 mod keygen;
 #[cfg(feature = "client")]
 mod list;
@@ -98,8 +102,12 @@ enum Command {
     /// Say that this machine's clock is right, after an introducer found it jumping
     #[cfg(feature = "server")]
     ConfirmClock(introducer::ConfirmClock),
+    /// Run a grid: its key, who is let in, who is out
+    #[cfg(feature = "grid-admin")]
+    #[command(subcommand)]
+    Grid(grid::Grid),
     /// The key of a grid
-    #[cfg(any(feature = "client", feature = "server"))]
+    #[cfg(all(any(feature = "client", feature = "server"), not(feature = "grid-admin")))]
     #[command(subcommand)]
     Grid(keygen::Grid),
     /// The key of an introducer's onion address
@@ -185,6 +193,8 @@ impl Command {
             Self::Watch(command) => Some(&command.whom),
             Self::About(command) => Some(&command.whom),
             Self::Node(command) => command.reaches(),
+            #[cfg(feature = "grid-admin")]
+            Self::Grid(command) => command.reaches(),
             _ => None,
         }
     }
@@ -213,7 +223,7 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Introducer(command) => command.run(),
         #[cfg(feature = "server")]
         Command::ConfirmClock(command) => command.run(),
-        #[cfg(any(feature = "client", feature = "server"))]
+        #[cfg(any(feature = "client", feature = "server", feature = "grid-admin"))]
         Command::Grid(command) => command.run(),
         #[cfg(feature = "server")]
         Command::OnionKey(command) => command.run(),

@@ -10,6 +10,8 @@ mod limits;
 #[cfg(feature = "client")]
 mod node;
 mod problem;
+#[cfg(feature = "server")]
+mod roll;
 mod tor;
 
 use std::{
@@ -23,13 +25,15 @@ pub use introducer::{CarrierKind, INTRODUCER_TEMPLATE, IntroducerConfig, LookupR
 #[cfg(feature = "server")]
 pub use limits::{
     BANDWIDTH_KIB_PER_SECOND_MAX_DEFAULT, BANDWIDTH_PER_CIRCUIT_KIB_PER_SECOND_MAX_DEFAULT, CIRCUITS_MAX_DEFAULT,
-    EVIDENCE_MAX_DEFAULT, NEW_KEYS_PER_HOUR_MAX_DEFAULT, RECORDS_MAX_DEFAULT, STORE_BYTES_MAX_DEFAULT,
-    STREAMS_MAX_DEFAULT, STREAMS_PER_CIRCUIT_MAX_DEFAULT, ServerLimits, TICK_SECONDS_DEFAULT,
+    EVIDENCE_MAX_DEFAULT, NEW_KEYS_PER_HOUR_MAX_DEFAULT, RECORDS_MAX_DEFAULT, RECORDS_PER_ISSUER_MAX_DEFAULT,
+    STORE_BYTES_MAX_DEFAULT, STREAMS_MAX_DEFAULT, STREAMS_PER_CIRCUIT_MAX_DEFAULT, ServerLimits, TICK_SECONDS_DEFAULT,
     UPDATES_PER_KEY_PER_HOUR_MAX_DEFAULT, VERIFICATIONS_PER_SECOND_MAX_DEFAULT, WATCHERS_MAX_DEFAULT,
 };
 #[cfg(feature = "client")]
 pub use node::{INTRODUCERS_MAX, LIFETIME_HOURS_DEFAULT, NODE_TEMPLATE, NodeConfig, SOCKS_DEFAULT};
 pub use problem::{ConfigError, KeyProblem};
+#[cfg(feature = "server")]
+pub use roll::LISTED_MAX;
 #[cfg(feature = "server")]
 pub use tor::OnionConfig;
 pub use tor::TorConfig;

@@ -23,13 +23,14 @@
 //! | [`keys`] | secret key files and seq counters: create, load, permissions | record |
 //! | [`store`] | the only database code | record, ambient |
 //! | [`config`] | configuration files, parsed into closed types | record, directory |
+//! | [`audit`] | is this installation safe: rules on torrc, settings, units, processes; speaks to nobody | config, record |
 //! | [`client`] | one introducer: ask, list, follow | the pure modules, net, ambient, redact |
 //! | [`server`] | event loop, streams, dispatch | everything below but client, carrier, keys |
 //! | [`cli`] | one file per command | everything |
 //!
 //! record, directory and protocol are pure: no clock, no randomness, no files, no sockets, no logging; without features
 //! the crate is these three and needs no operating system (`no_std`). A feature is a role: `server`, `client`,
-//! `carrier-loopback`.
+//! `carrier-loopback`, `audit`.
 //!
 //! # The way of a request
 //!
@@ -87,11 +88,13 @@ pub mod cli;
 
 #[cfg(feature = "cli")]
 pub mod ambient;
+#[cfg(feature = "audit")]
+pub mod audit;
 #[cfg(feature = "carrier-loopback")]
 pub mod carrier;
 #[cfg(feature = "client")]
 pub mod client;
-#[cfg(any(feature = "client", feature = "server"))]
+#[cfg(any(feature = "audit", feature = "client", feature = "server"))]
 pub mod config;
 #[cfg(feature = "cli")]
 pub mod keys;

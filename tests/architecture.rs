@@ -18,6 +18,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("keys", &["record"]),
     ("store", &["record", "ambient"]),
     ("config", &["record", "directory"]),
+    ("audit", &["record", "config"]),
     ("client", &["record", "directory", "protocol", "net", "ambient", "redact"]),
     ("server", &["record", "directory", "protocol", "net", "ambient", "redact", "store", "config"]),
     (
@@ -33,6 +34,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "keys",
             "store",
             "config",
+            "audit",
             "client",
             "server",
         ],

@@ -120,7 +120,19 @@ impl Report {
     }
 
     pub(super) fn not_there(&mut self, place: Place, why: impl ToString, hint: impl ToString) {
-        self.unseen.push(Gap { place, why: printable(&why.to_string()), hint: hint.to_string() });
+        let gap = Gap { place, why: printable(&why.to_string()), hint: hint.to_string() };
+        // Two files may name the same thing.
+        if !self.unseen.contains(&gap) {
+            self.unseen.push(gap);
+        }
+    }
+
+    /// Takes over what another one says.
+    pub fn append(&mut self, mut other: Self) {
+        self.findings.append(&mut other.findings);
+        self.unread.append(&mut other.unread);
+        self.unseen.append(&mut other.unseen);
+        self.published.append(&mut other.published);
     }
 
     /// The weight of the heaviest finding.

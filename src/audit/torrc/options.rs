@@ -47,8 +47,9 @@ const JUDGED: &[&str] = &[
     "useentryguards",
     "vanguardsliteenabled",
 ];
-/// Names of other options that a judged one starts with: written like this they are meant.
-const OTHERS: [&str; 1] = ["address"];
+/// Other options, with which the names of judged ones begin: written like this they are meant. A test asks tor whether
+/// there are more.
+const OTHERS: [&str; 2] = ["bridge", "datadirectory"];
 
 /// The option that `key` means: tor knows no case, takes a beginning for the whole (with a warning), and has a second
 /// spelling with `__` for many.

@@ -9,6 +9,8 @@
 mod binary;
 mod file;
 mod finding;
+#[cfg(feature = "audit-host")]
+mod host;
 mod i2p;
 mod kind;
 mod process;
@@ -22,6 +24,8 @@ mod unit;
 use std::path::{Path, PathBuf};
 
 pub use finding::{Finding, Gap, Place, Position, Published, Report};
+#[cfg(feature = "audit-host")]
+pub use host::scan_host;
 pub use kind::Kind;
 pub use remote::{Seen, judge_remote};
 pub use rule::{Rule, Severity};
@@ -39,6 +43,8 @@ pub fn rules() -> Vec<&'static Rule> {
         process::RULES,
         binary::RULES,
         remote::RULES,
+        #[cfg(feature = "audit-host")]
+        host::RULES,
     ];
     tables.concat()
 }

@@ -38,6 +38,24 @@ impl Needles {
         Self { needles, by_first }
     }
 
+    /// The needles in a few bytes.
+    #[cfg(feature = "audit-host")]
+    pub(super) fn search_bytes(&self, bytes: &[u8], mut found: impl FnMut(&Needle)) {
+        for position in 0..bytes.len() {
+            self.starting(bytes.get(position..).unwrap_or_default(), &mut found);
+        }
+    }
+
+    /// The needles that `rest` starts with.
+    fn starting(&self, rest: &[u8], mut found: impl FnMut(&Needle)) {
+        let list = rest.first().and_then(|first| self.by_first.get(usize::from(*first)));
+        for index in list.into_iter().flatten() {
+            if let Some(needle) = self.needles.get(*index).filter(|needle| rest.starts_with(&needle.bytes)) {
+                found(needle);
+            }
+        }
+    }
+
     /// Calls `found` with each needle, its offset, and the byte behind it.
     ///
     /// # Errors
@@ -50,12 +68,9 @@ impl Needles {
             let positions = if ended { window.len() } else { window.len().saturating_sub(NEEDLE_BYTES_MAX) };
             for position in 0..positions {
                 let Some(rest) = window.get(position..) else { break };
-                let list = rest.first().and_then(|first| self.by_first.get(usize::from(*first)));
-                for index in list.into_iter().flatten() {
-                    if let Some(needle) = self.needles.get(*index).filter(|needle| rest.starts_with(&needle.bytes)) {
-                        found(needle, start + position as u64, rest.get(needle.bytes.len()).copied());
-                    }
-                }
+                self.starting(rest, |needle| {
+                    found(needle, start + position as u64, rest.get(needle.bytes.len()).copied());
+                });
             }
             window.drain(..positions);
             start += positions as u64;

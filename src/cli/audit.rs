@@ -286,11 +286,11 @@ fn gaps(report: &Report) {
 fn verdict(report: &Report) -> Result<(), Failure> {
     let count = |severity| report.findings.iter().filter(|finding| finding.rule.severity() == severity).count();
     let (leaks, weak, notes) = (count(Severity::Leak), count(Severity::Weak), count(Severity::Note));
-    let found = format!("{leaks} leaks, {weak} weaknesses, {notes} notes");
+    let found = format!("leaks: {leaks}, weaknesses: {weak}, notes: {notes}");
     let exit = match (report.worst(), report.unread.is_empty()) {
         (Some(Severity::Leak), _) => Exit::AuditLeak,
         (_, false) => {
-            let message = format!("{found}; but {} sources could not be judged", report.unread.len());
+            let message = format!("{found}; not judged: {}", report.unread.len());
             return Err(Failure::new(Exit::Usage, message));
         }
         (Some(Severity::Weak), true) => Exit::AuditWeak,

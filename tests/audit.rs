@@ -21,7 +21,6 @@ mod made;
 #[cfg(test)]
 #[path = "audit/parsing.rs"]
 mod parsing;
-#[cfg(test)]
 #[path = "cli/program.rs"]
 #[expect(dead_code, reason = "not every test binary uses all of it")]
 mod program;

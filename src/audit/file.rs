@@ -75,7 +75,11 @@ pub(super) fn named_mode(path: &Path, report: &mut Report) -> Option<u32> {
     match std::fs::metadata(path) {
         Ok(metadata) => Some(mode(&metadata)),
         Err(error) => {
-            report.not_there(Place::whole(path), &error, "run the audit on the machine itself, as root, to have it judged");
+            report.not_there(
+                Place::whole(path),
+                &error,
+                "run the audit on the machine itself, as root, to have it judged",
+            );
             None
         }
     }

@@ -121,7 +121,11 @@ fn recognise(file: &Path, report: &mut Report) -> Option<Kind> {
     };
     let kind = Kind::of(file, &text);
     if kind.is_none() {
-        report.cannot(Place::whole(file), "can't tell what kind of file this is", "name its kind, such as --torrc FILE");
+        report.cannot(
+            Place::whole(file),
+            "can't tell what kind of file this is",
+            "name its kind, such as --torrc FILE",
+        );
     }
     kind
 }

@@ -145,9 +145,8 @@ impl Process<'_> {
 
 fn judge_status(process: &Process<'_>, report: &mut Report) -> Result<(), Unread> {
     let status = process.read("status")?;
-    let field = |name: &str| {
-        status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map_or("", str::trim)
-    };
+    let field =
+        |name: &str| status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map_or("", str::trim);
     if field("Seccomp") != SECCOMP_FILTER {
         process.find(report, &SECCOMP, "status", format!("Seccomp: {}", field("Seccomp")));
     }

@@ -28,7 +28,6 @@ const MEMORY_FILE: &str = "/proc/meminfo";
 
 #[derive(Args)]
 #[command(after_long_help = HELP)]
-#[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 pub(super) struct Audit {
     /// Files to judge; what kind each is, its name or its first words tell
     files: Vec<PathBuf>,
@@ -118,7 +117,12 @@ impl Audit {
         report.sort();
         match (self.addresses, self.json) {
             (_, true) => output::data(document(&report))?,
-            (true, false) => output::write(address_table(&report))?,
+            (true, false) => {
+                output::write(address_table(&report))?;
+                if report.published.is_empty() {
+                    output::say("these files publish no address");
+                }
+            }
             (false, false) => {
                 output::write(table(&report))?;
                 output::write(address_table(&report))?;

@@ -18,7 +18,8 @@ use crate::{
     config::SOCKS_DEFAULT,
     net::{self, DialError, Isolation, ReadError, Stream},
     protocol::{
-        About, Bucket, FrameError, Hello, LENGTH_BYTES, LookupMode, Request, Response, WatchMode, Welcomed, frame_length,
+        About, Bucket, FrameError, Hello, LENGTH_BYTES, LookupMode, Request, Response, WatchMode, Welcomed,
+        frame_length,
     },
     record::{AddressKinds, GridId, HashedNodeId, NodeId},
 };
@@ -42,7 +43,7 @@ pub(super) struct Remote {
     #[arg(long, value_name = "ADDRESS", requires = "grid")]
     remote: Option<Introducer>,
     /// Id of the grid that --remote serves
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", requires = "remote")]
     grid: Option<GridId>,
     /// AF_UNIX socket of tor's SOCKS port, for --remote
     #[arg(long, value_name = "PATH", default_value = SOCKS_DEFAULT)]

@@ -1,5 +1,4 @@
 //! `tests/audit/bad/RULE/` holds files that yield that finding and no other; `made` makes what no file can hold.
-#![expect(clippy::expect_used, reason = "a test that can't go on fails")]
 
 use std::{
     collections::BTreeSet,
@@ -61,7 +60,11 @@ fn rules_have_names_of_their_own_and_say_why_and_what_to_do() {
     let ids: BTreeSet<_> = rules().iter().map(|rule| rule.id()).collect();
     assert_eq!(ids.len(), rules().len(), "two rules have one name");
     for rule in rules() {
-        assert!(rule.id().bytes().all(|byte| byte.is_ascii_lowercase() || matches!(byte, b'-' | b'2')), "{}", rule.id());
+        assert!(
+            rule.id().bytes().all(|byte| byte.is_ascii_lowercase() || matches!(byte, b'-' | b'2')),
+            "{}",
+            rule.id()
+        );
         assert!(rule.why().len() > 20 && rule.hint().len() > 10, "{}", rule.id());
     }
 }

@@ -1,5 +1,4 @@
 //! A made machine, and its traces in every form.
-#![expect(clippy::expect_used, reason = "a test that can't go on fails")]
 
 use std::{
     fs,
@@ -25,7 +24,10 @@ fn machine(root: &Path) {
     write("sys/class/net/lo/address", "00:00:00:00:00:00\n");
     write("proc/sys/kernel/hostname", "canary-zx81.example.org\n");
     write("etc/machine-id", "00112233445566778899aabbccddeeff\n");
-    write("etc/passwd", "root:x:0:0::/root:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\ncanaryuser:x:1000:1000::/:/bin/sh\n");
+    write(
+        "etc/passwd",
+        "root:x:0:0::/root:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\ncanaryuser:x:1000:1000::/:/bin/sh\n",
+    );
 }
 
 fn scanned(root: &Path, name: &str, bytes: &[u8]) -> Report {

@@ -1,5 +1,4 @@
 //! Fixtures that no file of a repository can hold: permissions, processes, programs, services.
-#![expect(clippy::expect_used, reason = "a test that can't go on fails")]
 
 use std::{
     fs,

@@ -1,5 +1,4 @@
 //! What is hidden in a file is found, and what can't be judged is told.
-#![expect(clippy::expect_used, reason = "a test that can't go on fails")]
 
 use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, process::Command};
 
@@ -51,7 +50,10 @@ fn tor_reads_the_same_lines() {
     // tor prints what it understood; a file whose lines are read otherwise here would be judged wrong.
     let directory = tempfile::tempdir().expect("a directory");
     let file = directory.path().join("torrc");
-    write(&file, "SocksPort \\\n# a comment between\n127.0.0.1:9050 # eaten with its line end\nContactInfo \"a \\x41\"\n");
+    write(
+        &file,
+        "SocksPort \\\n# a comment between\n127.0.0.1:9050 # eaten with its line end\nContactInfo \"a \\x41\"\n",
+    );
     let mut tor = Command::new("tor");
     tor.args(["--dump-config", "short", "--defaults-torrc", "/dev/null", "--DataDirectory"]).arg(directory.path());
     let output = tor.arg("-f").arg(&file).output().expect("tor is installed: run tests/all");
@@ -105,8 +107,18 @@ fn nothing_is_skipped_in_silence() {
     write(&path("tunnels.conf"), "[x]\nnonsense\n");
     fs::create_dir(path("folder.torrc")).expect("a folder");
     let names = [
-        "hosts", "binary.torrc", "quote.torrc", "missing.torrc", "brackets.torrc", "introducer.toml", "node.toml",
-        "x.service", "none.service", "tunnels.conf", "folder.torrc", "absent.torrc",
+        "hosts",
+        "binary.torrc",
+        "quote.torrc",
+        "missing.torrc",
+        "brackets.torrc",
+        "introducer.toml",
+        "node.toml",
+        "x.service",
+        "none.service",
+        "tunnels.conf",
+        "folder.torrc",
+        "absent.torrc",
     ];
     for name in names {
         let report = examine(&Sources { files: vec![(path(name), None)], ..Sources::default() });

@@ -1,5 +1,4 @@
 //! A live service looked at from outside, through a SOCKS proxy in the place of Tor.
-#![expect(clippy::expect_used, reason = "a test that can't go on fails")]
 
 use std::{io, path::PathBuf, sync::mpsc, thread, time::Duration};
 

@@ -1,5 +1,4 @@
 //! Real processes, as the kernel shows them.
-#![expect(clippy::expect_used, reason = "a test that can't go on fails")]
 
 use std::{
     io::Read as _,

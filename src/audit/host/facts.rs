@@ -108,7 +108,9 @@ fn hosts(kernel: &str, file: &str) -> Vec<String> {
     let mut found = Vec::new();
     for name in [kernel.trim(), file.trim()] {
         let first = name.split('.').next().unwrap_or_default();
-        found.extend([name, first].into_iter().filter(|name| !name.is_empty() && *name != "localhost").map(str::to_owned));
+        found.extend(
+            [name, first].into_iter().filter(|name| !name.is_empty() && *name != "localhost").map(str::to_owned),
+        );
     }
     found.sort();
     found.dedup();

@@ -37,8 +37,7 @@ pub(super) fn of(facts: &Facts, report: &mut Report) -> Vec<Needle> {
         needles.bytes("MAC address", mac);
         needles.bytes("MAC address in an IPv6 address", &[a ^ 2, b, c, 0xff, 0xfe, d, e, f]);
         // An IPv6 text leaves zeros out.
-        let [first, second, third, fourth] =
-            [[a ^ 2, b], [c, 0xff], [0xfe, d], [e, f]].map(|pair| u16::from_be_bytes(pair));
+        let [first, second, third, fourth] = [[a ^ 2, b], [c, 0xff], [0xfe, d], [e, f]].map(u16::from_be_bytes);
         needles.text("MAC address in an IPv6 address", &format!("{first:x}:{second:x}:{third:x}:{fourth:x}"));
     }
     for id in &facts.ids {
@@ -97,8 +96,12 @@ impl Collected {
     /// A text in its spellings, and its bytes in every encoding of bytes.
     fn text(&mut self, kind: &str, text: &str) {
         let reversed: String = text.chars().rev().collect();
-        let forms =
-            [("text", text.to_owned()), ("text", text.to_lowercase()), ("text", text.to_uppercase()), ("reversed text", reversed)];
+        let forms = [
+            ("text", text.to_owned()),
+            ("text", text.to_lowercase()),
+            ("text", text.to_uppercase()),
+            ("reversed text", reversed),
+        ];
         for (form, text) in forms {
             let units: Vec<u16> = text.encode_utf16().collect();
             self.push(kind, "UTF-16", units.iter().flat_map(|unit| unit.to_le_bytes()).collect::<Vec<_>>());

@@ -49,11 +49,13 @@ mod tests {
 
     #[test]
     fn every_spelling_of_this_machine_is_known_and_no_other() {
-        for word in ["9050", "auto", "127.0.0.1:9050", "127.9.9.9", "[::1]:80", "::1", "localhost:1", "[::ffff:127.0.0.1]:1"]
+        for word in
+            ["9050", "auto", "127.0.0.1:9050", "127.9.9.9", "[::1]:80", "::1", "localhost:1", "[::ffff:127.0.0.1]:1"]
         {
             assert_eq!(end(word), End::Loopback, "{word}");
         }
-        for word in ["0.0.0.0:9050", "[::]:80", "::", "192.0.2.1", "example.org:80", "127.0.0.1.example.org:80", "*:80", ""]
+        for word in
+            ["0.0.0.0:9050", "[::]:80", "::", "192.0.2.1", "example.org:80", "127.0.0.1.example.org:80", "*:80", ""]
         {
             let expected = if word.is_empty() { End::Loopback } else { End::Elsewhere };
             assert_eq!(end(word), expected, "{word}");

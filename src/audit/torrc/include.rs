@@ -109,7 +109,9 @@ fn expand(pattern: &Path) -> Result<Vec<PathBuf>, String> {
         found = if text.contains(['*', '?']) {
             let mut next = Vec::new();
             for folder in found {
-                next.extend(names(&folder)?.into_iter().filter(|name| matches(text, name)).map(|name| folder.join(name)));
+                next.extend(
+                    names(&folder)?.into_iter().filter(|name| matches(text, name)).map(|name| folder.join(name)),
+                );
             }
             next
         } else {

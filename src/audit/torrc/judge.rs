@@ -44,9 +44,9 @@ pub(super) fn judge(torrc: &Torrc, file: &Path, report: &mut Report) {
         find(report, rule, torrc.last(option));
     }
     for option in RELAY_PORTS {
-        let mut opened = torrc.all(option).filter(|located| {
-            end(located.line.value.split_whitespace().next().unwrap_or_default()) != End::None
-        });
+        let mut opened = torrc
+            .all(option)
+            .filter(|located| end(located.line.value.split_whitespace().next().unwrap_or_default()) != End::None);
         find(report, &rules::RELAY, opened.next());
     }
     let modes = ["hiddenservicesinglehopmode", "hiddenservicenonanonymousmode"];

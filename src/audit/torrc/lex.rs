@@ -216,7 +216,8 @@ mod tests {
 
     #[test]
     fn comments_blanks_and_quotes_are_read_as_tor_reads_them() {
-        let text = "# c\n\n  Log notice file /x # c\r\nSocksPort\t0\nNickname#c\nContactInfo \"a \\\"b\\\" \\x41\\101\" # c\n";
+        let text =
+            "# c\n\n  Log notice file /x # c\r\nSocksPort\t0\nNickname#c\nContactInfo \"a \\\"b\\\" \\x41\\101\" # c\n";
         let expected = [
             pair("Log", "notice file /x"),
             pair("SocksPort", "0"),

@@ -23,7 +23,6 @@ const JUDGED: &[&str] = &[
     "hiddenservicedirgroupreadable",
     "hiddenserviceexportcircuitid",
     "hiddenservicemaxstreams",
-    "hiddenservicemaxstreamsclosecircuit",
     "hiddenservicenonanonymousmode",
     "hiddenservicenumintroductionpoints",
     "hiddenserviceport",

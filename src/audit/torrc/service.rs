@@ -20,7 +20,8 @@ const INTRODUCTION_POINTS_MIN: u32 = 3;
 /// Twice the most that tor's own proposals ever used under attack.
 const INTRODUCTION_POINTS_MAX: u32 = 10;
 /// Options of the whole process, in spite of their names.
-const OF_PROCESS: [&str; 3] = ["hiddenservicesinglehopmode", "hiddenservicenonanonymousmode", "hiddenservicestatistics"];
+const OF_PROCESS: [&str; 3] =
+    ["hiddenservicesinglehopmode", "hiddenservicenonanonymousmode", "hiddenservicestatistics"];
 
 /// Is this the option of one service?
 pub(super) fn is_of_service(option: &str) -> bool {
@@ -51,7 +52,11 @@ pub(super) fn judge(torrc: &Torrc, report: &mut Report) {
         } else if let Some(service) = services.last_mut() {
             service.lines.push(located);
         } else {
-            report.cannot(located.place(), "no HiddenServiceDir stands before this line", "tor refuses this: move it down");
+            report.cannot(
+                located.place(),
+                "no HiddenServiceDir stands before this line",
+                "tor refuses this: move it down",
+            );
         }
     }
     if let Some(second) = services.get(1) {

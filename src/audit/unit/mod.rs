@@ -92,63 +92,91 @@ pub(super) fn examine(file: &Path, report: &mut Report) {
 }
 
 fn judge_service(unit: &Unit, file: &Path, report: &mut Report) {
-    let mut refuse = |rule, line: Option<&Assignment>, missing: &str| match line {
-        Some(line) => report.find(rule, line.place(), line.written()),
-        None => report.find(rule, Place::whole(file), format!("no {missing}= line")),
-    };
+    let mut service = Service { unit, file, report };
     for (key, needed, rule) in NEEDED {
-        let line = unit.last(SERVICE, key);
-        let fits = line.is_some_and(|line| match *needed {
-            "yes" => is_yes(&line.value),
-            other => line.value.eq_ignore_ascii_case(other),
-        });
-        if !fits {
-            refuse(rule, line, key);
-        }
+        let fits = |value: &str| if *needed == "yes" { is_yes(value) } else { value.eq_ignore_ascii_case(needed) };
+        service.needs(key, rule, fits);
     }
-    let carrier = unit.list(SERVICE, "ExecStart").iter().any(|line| line.value.split_whitespace().any(|w| w == "carrier"));
-    let families = unit.list(SERVICE, "RestrictAddressFamilies");
-    let allowed: &[&str] = if carrier { &CARRIER_FAMILIES } else { &["AF_UNIX"] };
-    let stranger = families.iter().find(|line| {
-        // A list that starts with `~` allows everything else.
-        line.value.split_whitespace().any(|family| !allowed.contains(&family))
-    });
-    if families.is_empty() || stranger.is_some() {
-        refuse(&FAMILIES, stranger.copied(), "RestrictAddressFamilies");
-    }
+    let commands = unit.list(SERVICE, "ExecStart");
+    let carrier = commands.iter().any(|line| line.value.split_whitespace().any(|word| word == "carrier"));
+    service.families(if carrier { &CARRIER_FAMILIES } else { &["AF_UNIX"] });
     if !carrier {
-        let network = unit.last(SERVICE, "PrivateNetwork");
-        let joins = unit.last("Unit", "JoinsNamespaceOf").filter(|line| !line.value.is_empty());
-        if joins.is_some() || !network.is_some_and(|line| is_yes(&line.value)) {
-            refuse(&NETWORK, joins.or(network), "PrivateNetwork");
+        service.network();
+    }
+    service.user();
+    service.needs("CapabilityBoundingSet", &CAPABILITIES, str::is_empty);
+    service.calls();
+    let before = service.report.findings.len();
+    service.needs("ProtectProc", &PROC, |value| matches!(value, "invisible" | "ptraceable"));
+    if service.report.findings.len() == before {
+        service.needs("ProcSubset", &PROC, |value| value == "pid");
+    }
+}
+
+/// The `[Service]` section under judgement.
+struct Service<'a> {
+    unit: &'a Unit,
+    file: &'a Path,
+    report: &'a mut Report,
+}
+
+impl Service<'_> {
+    /// A key with one value, which must fit.
+    fn needs(&mut self, key: &str, rule: &'static Rule, fits: impl FnOnce(&str) -> bool) {
+        let line = self.unit.last(SERVICE, key);
+        if !line.is_some_and(|line| fits(&line.value)) {
+            self.refuse(rule, line, key);
         }
-        let denied = unit.list(SERVICE, "IPAddressDeny");
+    }
+
+    /// The line that is wrong, or the whole file where there is none.
+    fn refuse(&mut self, rule: &'static Rule, line: Option<&Assignment>, missing: &str) {
+        match line {
+            Some(line) => self.report.find(rule, line.place(), line.written()),
+            None => self.report.find(rule, Place::whole(self.file), format!("no {missing}= line")),
+        }
+    }
+
+    fn families(&mut self, allowed: &[&str]) {
+        let lines = self.unit.list(SERVICE, "RestrictAddressFamilies");
+        // A list that starts with `~` allows everything else, and no such word is allowed.
+        let stranger = |line: &&Assignment| line.value.split_whitespace().any(|family| !allowed.contains(&family));
+        let stranger = lines.iter().copied().find(stranger);
+        if lines.is_empty() || stranger.is_some() {
+            self.refuse(&FAMILIES, stranger, "RestrictAddressFamilies");
+        }
+    }
+
+    fn network(&mut self) {
+        let own = self.unit.last(SERVICE, "PrivateNetwork");
+        let joins = self.unit.last("Unit", "JoinsNamespaceOf").filter(|line| !line.value.is_empty());
+        if joins.is_some() || !own.is_some_and(|line| is_yes(&line.value)) {
+            self.refuse(&NETWORK, joins.or(own), "PrivateNetwork");
+        }
+        let denied = self.unit.list(SERVICE, "IPAddressDeny");
         let any = denied.iter().any(|line| line.value.split_whitespace().any(|word| word == "any"));
-        let allowed = unit.list(SERVICE, "IPAddressAllow");
+        let allowed = self.unit.list(SERVICE, "IPAddressAllow");
         if !any || !allowed.is_empty() {
-            refuse(&IP_DENY, allowed.first().or(denied.first()).copied(), "IPAddressDeny");
+            self.refuse(&IP_DENY, allowed.first().or(denied.first()).copied(), "IPAddressDeny");
         }
     }
-    let dynamic = unit.last(SERVICE, "DynamicUser").is_some_and(|line| is_yes(&line.value));
-    let user = unit.last(SERVICE, "User").filter(|line| !line.value.is_empty());
-    if user.is_some_and(|line| matches!(line.value.as_str(), "root" | "0")) || (user.is_none() && !dynamic) {
-        refuse(&ROOT, user, "User");
+
+    fn user(&mut self) {
+        let dynamic = self.unit.last(SERVICE, "DynamicUser").is_some_and(|line| is_yes(&line.value));
+        let user = self.unit.last(SERVICE, "User").filter(|line| !line.value.is_empty());
+        let root = user.map_or(!dynamic, |line| matches!(line.value.as_str(), "root" | "0"));
+        if root {
+            self.refuse(&ROOT, user, "User");
+        }
     }
-    let bounding = unit.last(SERVICE, "CapabilityBoundingSet");
-    if !bounding.is_some_and(|line| line.value.is_empty()) {
-        refuse(&CAPABILITIES, bounding, "CapabilityBoundingSet");
-    }
-    let filters = unit.list(SERVICE, "SystemCallFilter");
-    // The first line says whether the list allows or denies; a mere deny-list misses what is new.
-    if !filters.first().is_some_and(|line| !line.value.starts_with('~')) {
-        refuse(&CALLS, filters.first().copied(), "SystemCallFilter");
-    }
-    let proc = unit.last(SERVICE, "ProtectProc");
-    let subset = unit.last(SERVICE, "ProcSubset");
-    if !proc.is_some_and(|line| line.value == "invisible" || line.value == "ptraceable") {
-        refuse(&PROC, proc, "ProtectProc");
-    } else if !subset.is_some_and(|line| line.value == "pid") {
-        refuse(&PROC, subset, "ProcSubset");
+
+    fn calls(&mut self) {
+        let filters = self.unit.list(SERVICE, "SystemCallFilter");
+        let first = filters.first().copied();
+        // The first line says whether the list allows or denies; a mere deny-list misses what is new.
+        if first.is_none_or(|line| line.value.starts_with('~')) {
+            self.refuse(&CALLS, first, "SystemCallFilter");
+        }
     }
 }
 

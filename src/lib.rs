@@ -62,7 +62,9 @@
 //!    `tests/e2e/no_ip.rs`.
 //! 6. Nothing at level info or above holds an address, a key, a nickname or a circuit id; there is no line per request:
 //!    `tests/e2e/hostile`.
-//! 7. The pure modules give the same answer for the same inputs: `tests/simulation`, `tests/architecture.rs`.
+//! 7. An audit judges all that it was given or says what it did not; each rule has a fixture that yields it alone:
+//!    `tests/audit.rs`.
+//! 8. The pure modules give the same answer for the same inputs: `tests/simulation`, `tests/architecture.rs`.
 #![cfg_attr(not(feature = "cli"), no_std)]
 #![deny(
     unreachable_pub,

@@ -19,6 +19,9 @@ mod host;
 #[path = "audit/made.rs"]
 mod made;
 #[cfg(test)]
+#[path = "audit/mutations.rs"]
+mod mutations;
+#[cfg(test)]
 #[path = "audit/parsing.rs"]
 mod parsing;
 #[path = "cli/program.rs"]

@@ -116,11 +116,11 @@ impl Report {
     }
 
     pub(super) fn cannot(&mut self, place: Place, why: impl ToString, hint: impl ToString) {
-        self.unread.push(Gap { place, why: printable(&why.to_string()), hint: hint.to_string() });
+        self.unread.push(Gap { place, why: lines(&why.to_string()), hint: hint.to_string() });
     }
 
     pub(super) fn not_there(&mut self, place: Place, why: impl ToString, hint: impl ToString) {
-        let gap = Gap { place, why: printable(&why.to_string()), hint: hint.to_string() };
+        let gap = Gap { place, why: lines(&why.to_string()), hint: hint.to_string() };
         // Two files may name the same thing.
         if !self.unseen.contains(&gap) {
             self.unseen.push(gap);
@@ -159,6 +159,11 @@ fn printable(text: &str) -> String {
         }
     }
     out
+}
+
+/// The same for a text that may have several lines.
+fn lines(text: &str) -> String {
+    text.trim_end().lines().map(printable).collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]

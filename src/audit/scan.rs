@@ -17,25 +17,23 @@ pub(super) struct Needle {
     pub(super) kind: String,
 }
 
-/// Byte strings, sorted by how they begin.
+/// Byte strings, sorted by how they begin: at most places of a file the first two bytes already say that nothing is there.
 pub(super) struct Needles {
     needles: Vec<Needle>,
-    /// For each first byte the needles that have it.
-    by_first: Vec<Vec<usize>>,
+    /// For each two bytes the needles that start with them.
+    by_beginning: Vec<Vec<usize>>,
 }
 
 impl Needles {
-    /// Of those without bytes or with too many nothing is found.
+    /// Of those with fewer than two bytes, or with too many, nothing is found.
     pub(super) fn new(needles: Vec<Needle>) -> Self {
-        let mut by_first = vec![Vec::new(); 256];
-        for (index, needle) in needles.iter().enumerate() {
-            if let Some(first) = needle.bytes.first().filter(|_| needle.bytes.len() <= NEEDLE_BYTES_MAX)
-                && let Some(list) = by_first.get_mut(usize::from(*first))
-            {
+        let mut by_beginning = vec![Vec::new(); 1 << 16];
+        for (index, needle) in needles.iter().enumerate().filter(|(_, needle)| needle.bytes.len() <= NEEDLE_BYTES_MAX) {
+            if let Some(list) = beginning(&needle.bytes).and_then(|beginning| by_beginning.get_mut(beginning)) {
                 list.push(index);
             }
         }
-        Self { needles, by_first }
+        Self { needles, by_beginning }
     }
 
     /// The needles in a few bytes.
@@ -48,7 +46,7 @@ impl Needles {
 
     /// The needles that `rest` starts with.
     fn starting(&self, rest: &[u8], mut found: impl FnMut(&Needle)) {
-        let list = rest.first().and_then(|first| self.by_first.get(usize::from(*first)));
+        let list = beginning(rest).and_then(|beginning| self.by_beginning.get(beginning));
         for index in list.into_iter().flatten() {
             if let Some(needle) = self.needles.get(*index).filter(|needle| rest.starts_with(&needle.bytes)) {
                 found(needle);
@@ -77,6 +75,10 @@ impl Needles {
         }
         Ok(())
     }
+}
+
+fn beginning(bytes: &[u8]) -> Option<usize> {
+    bytes.first_chunk().map(|two| usize::from(u16::from_be_bytes(*two)))
 }
 
 /// Reads on until a chunk more is there; `true` at the end of the file.

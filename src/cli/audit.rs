@@ -1,33 +1,24 @@
 //! Is this installation safe? A table for people, JSON for machines, an exit code by weight.
 
-use std::{
-    cmp::Reverse,
-    collections::BTreeMap,
-    fmt::Write as _,
-    path::{Path, PathBuf},
-};
+use std::path::PathBuf;
 
 use clap::Args;
-use serde_json::{Value, json};
 
 use super::{
     failure::{Exit, Failure},
-    output,
+    findings, output,
 };
-use crate::audit::{self, Gap, Kind, Place, Position, Report, Rule, Severity, Sources};
+use crate::audit::{self, Kind, Report, Severity, Sources};
 
-/// Fields of the JSON document, for `--help`: scripts hold on to them.
 const HELP: &str = "Severities: `leak` (who or where somebody is can get out; exit code 9), `weak` (a defence is missing; \
     exit code 8), `note` (right for some installations; exit code 0). What could not be read or parsed ends with exit code \
-    2 unless a leak was found.\n\nJSON: findings, a list of {rule, severity, file, line, offset, found, why, hint}; unread and \
-    unseen, lists of {file, line, why, hint}; addresses, a list of {address, service, file, line}. line and offset are null \
-    where there is none. Fields may be added, none will change.";
+    2 unless a leak was found.";
 /// The running program.
 const OWN_PROGRAM: &str = "/proc/self/exe";
 const MEMORY_FILE: &str = "/proc/meminfo";
 
 #[derive(Args)]
-#[command(after_long_help = HELP)]
+#[command(after_long_help = format!("{HELP}\n\n{}", findings::JSON_HELP))]
 pub(super) struct Audit {
     /// Files to judge; what kind each is, its name or its first words tell
     files: Vec<PathBuf>,
@@ -91,7 +82,7 @@ pub(super) struct Audit {
 impl Audit {
     pub(super) fn run(self) -> Result<(), Failure> {
         if self.rules {
-            return list_rules(self.json);
+            return findings::list_rules(self.json);
         }
         let sources = self.sources();
         let mut report = audit::examine(&sources);
@@ -116,19 +107,19 @@ impl Audit {
         }
         report.sort();
         match (self.addresses, self.json) {
-            (_, true) => output::data(document(&report))?,
+            (_, true) => output::data(findings::document(&report))?,
             (true, false) => {
-                output::write(address_table(&report))?;
+                output::write(findings::address_table(&report))?;
                 if report.published.is_empty() {
                     output::say("these files publish no address");
                 }
             }
             (false, false) => {
-                output::write(table(&report))?;
-                output::write(address_table(&report))?;
+                output::write(findings::table(&report))?;
+                output::write(findings::address_table(&report))?;
             }
         }
-        gaps(&report);
+        findings::gaps(&report);
         verdict(&report)
     }
 
@@ -164,127 +155,6 @@ fn memory_bytes() -> Option<u64> {
     let text = std::fs::read_to_string(MEMORY_FILE).ok()?;
     let kib: u64 = text.strip_prefix("MemTotal:")?.split_whitespace().next()?.parse().ok()?;
     Some(kib << 10)
-}
-
-fn list_rules(json: bool) -> Result<(), Failure> {
-    let mut rules = audit::rules();
-    rules.sort_by_key(|rule| (Reverse(rule.severity()), rule.id()));
-    if json {
-        let rules: Vec<_> = rules.into_iter().map(rule_json).collect();
-        return output::data(json!({ "rules": rules }));
-    }
-    for rule in rules {
-        output::data(format_args!(
-            "{:4}  {}\n      {}\n      → {}",
-            rule.severity(),
-            rule.id(),
-            rule.why(),
-            rule.hint()
-        ))?;
-    }
-    Ok(())
-}
-
-fn rule_json(rule: &Rule) -> Value {
-    json!({ "rule": rule.id(), "severity": rule.severity().name(), "why": rule.why(), "hint": rule.hint() })
-}
-
-/// The findings, one paragraph a rule.
-fn table(report: &Report) -> String {
-    let mut by_rule: BTreeMap<_, Vec<_>> = BTreeMap::new();
-    for finding in &report.findings {
-        by_rule.entry((Reverse(finding.rule.severity()), finding.rule.id())).or_default().push(finding);
-    }
-    let mut text = String::new();
-    for ((Reverse(severity), id), findings) in by_rule {
-        let Some(rule) = findings.first().map(|finding| finding.rule) else { continue };
-        let _ = writeln!(text, "{severity:4}  {id}: {}", rule.why());
-        for finding in findings {
-            let _ = writeln!(text, "{}", format!("      {}  {}", finding.place, finding.found).trim_end());
-        }
-        let _ = writeln!(text, "      → {}", rule.hint());
-    }
-    text
-}
-
-fn address_table(report: &Report) -> String {
-    let mut text = String::new();
-    for published in &report.published {
-        let _ = writeln!(
-            text,
-            "published  {}  for `{}`, typed in {}",
-            published.address, published.service, published.place
-        );
-    }
-    text
-}
-
-fn document(report: &Report) -> Value {
-    let findings: Vec<_> = report
-        .findings
-        .iter()
-        .map(|finding| {
-            let mut value = rule_json(finding.rule);
-            place_into(&mut value, &finding.place);
-            set(&mut value, "found", json!(finding.found));
-            value
-        })
-        .collect();
-    let addresses: Vec<_> = report
-        .published
-        .iter()
-        .map(|published| {
-            let mut value = json!({ "address": published.address.to_string(), "service": published.service });
-            place_into(&mut value, &published.place);
-            value
-        })
-        .collect();
-    json!({
-        "findings": findings,
-        "unread": report.unread.iter().map(gap_json).collect::<Vec<_>>(),
-        "unseen": report.unseen.iter().map(gap_json).collect::<Vec<_>>(),
-        "addresses": addresses,
-    })
-}
-
-fn gap_json(gap: &Gap) -> Value {
-    let mut value = json!({ "why": gap.why, "hint": gap.hint });
-    place_into(&mut value, &gap.place);
-    value
-}
-
-fn place_into(value: &mut Value, place: &Place) {
-    set(value, "file", json!(lossy(&place.file)));
-    let (line, offset) = match place.position {
-        Some(Position::Line(line)) => (Some(line), None),
-        Some(Position::Offset(offset)) => (None, Some(offset)),
-        None => (None, None),
-    };
-    set(value, "line", json!(line));
-    set(value, "offset", json!(offset));
-}
-
-fn set(value: &mut Value, key: &str, content: Value) {
-    if let Some(object) = value.as_object_mut() {
-        object.insert(key.to_owned(), content);
-    }
-}
-
-fn lossy(path: &Path) -> String {
-    path.to_string_lossy().into_owned()
-}
-
-/// What was not judged, for people.
-fn gaps(report: &Report) {
-    for gap in &report.unread {
-        output::say(format_args!("not judged: {}: {}\n  → {}", gap.place, gap.why, gap.hint));
-    }
-    for gap in &report.unseen {
-        output::say(format_args!("not seen from here: {}: {}", gap.place, gap.why));
-    }
-    if let Some(gap) = report.unseen.first() {
-        output::say(format_args!("  → {}", gap.hint));
-    }
 }
 
 fn verdict(report: &Report) -> Result<(), Failure> {

@@ -14,6 +14,8 @@ mod audit_remote;
 #[cfg(feature = "carrier-loopback")]
 mod bridge;
 mod failure;
+#[cfg(feature = "audit")]
+mod findings;
 mod generate;
 #[cfg(feature = "client")]
 mod introducers;

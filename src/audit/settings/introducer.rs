@@ -54,7 +54,7 @@ pub(in crate::audit) fn examine(file: &Path, memory_bytes: Option<u64>, report: 
     let Some(text) = file::text(file, report) else { return };
     let config = match IntroducerConfig::parse(&text, file) {
         Ok(config) => config,
-        Err(error) => return report.cannot(Place::whole(file), &error, error.hint()),
+        Err(error) => return super::refuse(file, &error, report),
     };
     let Some(lines) = Lines::parse(&text, file) else { return };
     judge_access(&config, &lines, report);

@@ -38,7 +38,7 @@ pub(in crate::audit) fn examine(file: &Path, report: &mut Report) {
     let Some(text) = file::text(file, report) else { return };
     let config = match NodeConfig::parse(&text, file) {
         Ok(config) => config,
-        Err(error) => return report.cannot(Place::whole(file), &error, error.hint()),
+        Err(error) => return super::refuse(file, &error, report),
     };
     let Some(lines) = Lines::parse(&text, file) else { return };
     let public_before = report.findings.len();

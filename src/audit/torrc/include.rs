@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    io::ErrorKind,
     path::{Path, PathBuf},
 };
 
@@ -133,11 +134,15 @@ fn expand(pattern: &Path) -> Result<Vec<PathBuf>, String> {
     Ok(files)
 }
 
-/// Names in a folder, sorted, without hidden ones.
+/// Names in a folder, sorted, without hidden ones; none in what is no folder.
 fn names(folder: &Path) -> Result<Vec<String>, String> {
     let shown = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     let mut names = Vec::new();
-    for entry in fs::read_dir(shown).map_err(|error| error.to_string())? {
+    let entries = match fs::read_dir(shown) {
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(names),
+        entries => entries.map_err(|error| error.to_string())?,
+    };
+    for entry in entries {
         let name = entry.map_err(|error| error.to_string())?.file_name();
         let name = name.into_string().map_err(|_| "a file name that is not UTF-8".to_owned())?;
         if !name.starts_with('.') {
@@ -207,7 +212,9 @@ mod tests {
         };
         assert_eq!(found(""), ["a.conf", "b.conf", "c.old"]);
         assert_eq!(found("*.conf"), ["a.conf", "b.conf"]);
-        assert_eq!(found("nothing*"), Vec::<String>::new());
+        for nothing in ["nothing*", "nothing/*", "a.conf/*"] {
+            assert_eq!(found(nothing), Vec::<String>::new());
+        }
         assert!(expand(&folder.path().join("[ab].conf")).is_err());
     }
 

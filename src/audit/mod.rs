@@ -30,6 +30,15 @@ pub use kind::Kind;
 pub use remote::{Seen, judge_remote};
 pub use rule::{Rule, Severity};
 
+/// systemd.unit(5), "Unit file load path", from the least to the most important.
+const SYSTEMD_FOLDERS: [&str; 5] = [
+    "/lib/systemd/system",
+    "/usr/lib/systemd/system",
+    "/usr/local/lib/systemd/system",
+    "/run/systemd/system",
+    "/etc/systemd/system",
+];
+
 /// Every rule there is.
 pub fn rules() -> Vec<&'static Rule> {
     let tables = [
@@ -58,6 +67,8 @@ pub struct Sources {
     pub torrc_defaults: Option<PathBuf>,
     /// The directory in which an I2P router keeps the keys of its tunnels.
     pub i2p_data: PathBuf,
+    /// The folders in which systemd looks for units and their drop-ins, the one that counts most last.
+    pub systemd: Vec<PathBuf>,
     /// Memory of the machine, when that is known.
     pub memory_bytes: Option<u64>,
     /// Numbers of running processes.
@@ -76,6 +87,7 @@ impl Default for Sources {
             files: Vec::new(),
             torrc_defaults: None,
             i2p_data: "/var/lib/i2pd".into(),
+            systemd: SYSTEMD_FOLDERS.map(PathBuf::from).to_vec(),
             memory_bytes: None,
             processes: Vec::new(),
             sockets: Vec::new(),
@@ -135,7 +147,7 @@ fn examine_file(file: &Path, kind: Kind, sources: &Sources, report: &mut Report)
         Kind::Torrc => torrc::examine(file, sources.torrc_defaults.as_deref(), report),
         Kind::Introducer => settings::introducer(file, sources.memory_bytes, report),
         Kind::Node => settings::node(file, report),
-        Kind::Unit => unit::examine(file, report),
+        Kind::Unit => unit::examine(file, &sources.systemd, report),
         Kind::I2pdRouter => i2p::router(file, report),
         Kind::I2pdTunnels => i2p::tunnels(file, &sources.i2p_data, report),
         Kind::JavaTunnels => i2p::java(file, &sources.i2p_data, report),

@@ -31,6 +31,10 @@ const ADDRESS_TABLES: [(&str, usize); 12] = [
 const UNIX_COLUMN: usize = 6;
 /// The most of a file below `/proc` that is read: a table of 100,000 sockets.
 const TABLE_BYTES_MAX: usize = 32 * 1024 * 1024;
+const UNREADABLE: &str = "run the audit as root, or as the user that the process runs as";
+/// State of a TCP socket that listens, and the two spellings of loopback in the kernel's tables.
+const TCP_LISTENS: &str = "0A";
+const TCP_LOOPBACK: [&str; 2] = ["0100007F:", "00000000000000000000000001000000:"];
 /// `Seccomp:` of a process with a filter (proc_pid_status(5)).
 const SECCOMP_FILTER: &str = "2";
 
@@ -73,16 +77,20 @@ pub(super) fn examine(proc: &Path, pid: u32, report: &mut Report) {
     if !process.folder.is_dir() {
         return report.cannot(Place::whole(&process.folder), "there is no such process", "check its number");
     }
+    let carrier = match process.read("cmdline") {
+        Ok(words) => words.split('\0').any(|word| word == "carrier"),
+        Err((file, error)) => return report.cannot(Place::whole(&file), error, UNREADABLE),
+    };
     let judged = [
-        judge_status(&process, report),
+        judge_threads(&process, report),
         judge_limits(&process, report),
         judge_words(&process, report),
         judge_program(&process, report),
-        judge_network(&process, report),
-        judge_sockets(&process, report),
+        if carrier { Ok(()) } else { judge_network(&process, report) },
+        judge_sockets(&process, carrier, report),
     ];
     for (file, error) in judged.into_iter().filter_map(Result::err) {
-        report.cannot(Place::whole(&file), error, "run the audit as root, or as the user that the process runs as");
+        report.cannot(Place::whole(&file), error, UNREADABLE);
     }
 }
 
@@ -143,24 +151,44 @@ impl Process<'_> {
     }
 }
 
-fn judge_status(process: &Process<'_>, report: &mut Report) -> Result<(), Unread> {
-    let status = process.read("status")?;
+/// Filters and rights belong to threads: one without them is enough.
+fn judge_threads(process: &Process<'_>, report: &mut Report) -> Result<(), Unread> {
+    let folder = process.folder.join("task");
+    let threads = fs::read_dir(&folder).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    let threads = threads.map_err(|error| (folder, error))?;
+    let mut names: Vec<_> = threads.into_iter().map(|thread| thread.file_name()).collect();
+    names.sort();
+    let mut found = Report::default();
+    for name in names {
+        match judge_status(process, &format!("task/{}/status", name.to_string_lossy()), &mut found) {
+            // A thread that ended meanwhile has no rights.
+            Err((_, error)) if has_ended(&error) => {}
+            judged => judged?,
+        }
+    }
+    let mut told = BTreeSet::new();
+    found.findings.retain(|finding| told.insert(finding.rule.id()));
+    report.append(found);
+    Ok(())
+}
+
+fn judge_status(process: &Process<'_>, file: &str, report: &mut Report) -> Result<(), Unread> {
+    let status = process.read(file)?;
+    let mut find = |rule, found: String| process.find(report, rule, file, found);
     let field =
         |name: &str| status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map_or("", str::trim);
     if field("Seccomp") != SECCOMP_FILTER {
-        process.find(report, &SECCOMP, "status", format!("Seccomp: {}", field("Seccomp")));
+        find(&SECCOMP, format!("Seccomp: {}", field("Seccomp")));
     }
     if field("NoNewPrivs") != "1" {
-        process.find(report, &PRIVILEGES, "status", format!("NoNewPrivs: {}", field("NoNewPrivs")));
+        find(&PRIVILEGES, format!("NoNewPrivs: {}", field("NoNewPrivs")));
     }
-    for set in ["CapEff", "CapPrm", "CapInh", "CapAmb"] {
-        if field(set).bytes().any(|digit| digit != b'0') {
-            process.find(report, &CAPABILITIES, "status", format!("{set}: {}", field(set)));
-            break;
-        }
+    let sets = ["CapEff", "CapPrm", "CapInh", "CapAmb"];
+    if let Some(set) = sets.into_iter().find(|set| field(set).bytes().any(|digit| digit != b'0')) {
+        find(&CAPABILITIES, format!("{set}: {}", field(set)));
     }
     if field("Uid").split_whitespace().any(|uid| uid == "0") {
-        process.find(report, &ROOT, "status", "");
+        find(&ROOT, String::new());
     }
     Ok(())
 }
@@ -207,22 +235,29 @@ fn judge_network(process: &Process<'_>, report: &mut Report) -> Result<(), Unrea
     Ok(())
 }
 
-fn judge_sockets(process: &Process<'_>, report: &mut Report) -> Result<(), Unread> {
+/// A carrier may call out by TCP, and listen to this machine alone; nobody else may have any socket with an address.
+fn judge_sockets(process: &Process<'_>, carrier: bool, report: &mut Report) -> Result<(), Unread> {
     let folder = process.folder.join("fd");
     let held = sockets(&folder).map_err(|error| (folder, error))?;
     // A socket is in the tables of the namespace it was made in: that of the process, of systemd, or of who audits.
-    let (mut unix, mut addressed) = (BTreeSet::new(), BTreeSet::new());
+    let (mut fine, mut addressed) = (BTreeSet::new(), BTreeSet::new());
     for seen_by in [process.folder.clone(), process.proc.join("1"), process.proc.join("self")] {
-        unix.extend(inodes(&seen_by.join("net/unix"), UNIX_COLUMN));
+        fine.extend(inodes(&seen_by.join("net/unix"), UNIX_COLUMN, |_| true));
         for (table, column) in ADDRESS_TABLES {
-            addressed.extend(inodes(&seen_by.join("net").join(table), column));
+            let file = seen_by.join("net").join(table);
+            if carrier && matches!(table, "tcp" | "tcp6") {
+                fine.extend(inodes(&file, column, |row| !listens_to_others(row)));
+                addressed.extend(inodes(&file, column, listens_to_others));
+            } else {
+                addressed.extend(inodes(&file, column, |_| true));
+            }
         }
     }
     let strangers: Vec<_> = held.iter().filter(|inode| addressed.contains(inode)).collect();
     if !strangers.is_empty() {
         process.find(report, &IP_SOCKET, "fd", format!("{} of {} sockets", strangers.len(), held.len()));
     }
-    let unknown = held.iter().filter(|inode| !addressed.contains(inode) && !unix.contains(inode)).count();
+    let unknown = held.iter().filter(|inode| !addressed.contains(inode) && !fine.contains(inode)).count();
     if unknown > 0 {
         process.find(report, &SOCKET_UNKNOWN, "fd", format!("{unknown} of {} sockets", held.len()));
     }
@@ -242,10 +277,21 @@ fn sockets(folder: &Path) -> io::Result<Vec<u64>> {
     Ok(found)
 }
 
-/// The inodes of a table of sockets. A table that is not there (no IPv6, no such protocol) lists none; sockets that no
-/// table lists are told.
-fn inodes(table: &Path, column: usize) -> BTreeSet<u64> {
+fn has_ended(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(rustix::io::Errno::SRCH.raw_os_error())
+}
+
+/// A row of a TCP table: number, local address, remote address, state.
+fn listens_to_others(row: &str) -> bool {
+    let mut columns = row.split_whitespace().skip(1);
+    let (local, state) = (columns.next().unwrap_or_default(), columns.nth(1).unwrap_or_default());
+    state == TCP_LISTENS && !TCP_LOOPBACK.iter().any(|loopback| local.starts_with(loopback))
+}
+
+/// The inodes of the rows that are `wanted` in a table of sockets. A table that is not there (no IPv6, no such protocol)
+/// lists none; sockets that no table lists are told.
+fn inodes(table: &Path, column: usize, wanted: impl Fn(&str) -> bool) -> BTreeSet<u64> {
     let text = fs::read_to_string(table).unwrap_or_default();
-    let rows = text.lines().skip(1);
+    let rows = text.lines().skip(1).filter(|row| wanted(row));
     rows.filter_map(|row| row.split_whitespace().nth(column)?.parse().ok()).collect()
 }

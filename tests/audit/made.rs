@@ -89,7 +89,9 @@ pub(crate) fn proc(directory: &Path) -> PathBuf {
     let status = "Name:\tanteroom\nUid:\t990\t990\t990\t990\nCapInh:\t0000000000000000\nCapPrm:\t0000000000000000\n\
                   CapEff:\t0000000000000000\nCapBnd:\t0000000000000000\nCapAmb:\t0000000000000000\nNoNewPrivs:\t1\n\
                   Seccomp:\t2\nSeccomp_filters:\t2\n";
-    write(&own.join("status"), status, 0o444);
+    for thread in [PID, PID + 1] {
+        write(&own.join(format!("task/{thread}/status")), status, 0o444);
+    }
     let limits = "Limit                     Soft Limit           Hard Limit           Units     \n\
                   Max core file size        0                    0                    bytes     \n";
     write(&own.join("limits"), limits, 0o444);
@@ -131,10 +133,10 @@ fn process(rule: &str, directory: &Path) -> Option<Sources> {
             write(&own.join("net/udp6"), table(7), 0o444);
         }
         "socket-unknown" => symlink("socket:[8]", own.join("fd/5")).expect("a link"),
-        "seccomp" => replace("status", "Seccomp:\t2", "Seccomp:\t0"),
-        "new-privileges" => replace("status", "NoNewPrivs:\t1", "NoNewPrivs:\t0"),
-        "capabilities" => replace("status", "CapPrm:\t0000000000000000", "CapPrm:\t0000000000000400"),
-        "root" => replace("status", "990\t990\t990\t990", "990\t0\t0\t990"),
+        "seccomp" => replace("task/4712/status", "Seccomp:\t2", "Seccomp:\t0"),
+        "new-privileges" => replace("task/4712/status", "NoNewPrivs:\t1", "NoNewPrivs:\t0"),
+        "capabilities" => replace("task/4712/status", "CapPrm:\t0000000000000000", "CapPrm:\t0000000000000400"),
+        "root" => replace("task/4712/status", "990\t990\t990\t990", "990\t0\t0\t990"),
         "core" => replace("limits", "0                    0 ", "unlimited            unlimited "),
         "network" => replace("net/dev", "    lo:", "  eth0:       0\n    lo:"),
         "secret" => {

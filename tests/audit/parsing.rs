@@ -156,3 +156,18 @@ fn later_lines_and_defaults_count_as_they_do_for_tor() {
     assert_eq!(judged("SocksPort 0\n"), ["torrc-control-open"]);
     assert_eq!(judged("SocksPort 0\nControlPort 0\n+ControlPort 9052\nCookieAuthentication 1\n"), ["torrc-control"]);
 }
+
+#[test]
+fn a_command_that_systemd_runs_as_root_is_seen() {
+    let good = include_str!("good/anteroom.service");
+    for line in
+        ["ExecStartPre=+/bin/true", "ExecStop=-!/bin/true", "ExecStartPost=!!/bin/true", "ExecReload=@-+/bin/x y"]
+    {
+        let directory = tempfile::tempdir().expect("a directory");
+        let file = directory.path().join("x.service");
+        write(&file, &format!("{good}{line}\n"));
+        let report = examine(&Sources { files: vec![(file, None)], ..Sources::default() });
+        assert_eq!(found(&report), ["unit-root"], "{line}");
+        assert_eq!(report.findings[0].found, line);
+    }
+}

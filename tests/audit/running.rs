@@ -9,7 +9,7 @@ use anteroom::audit::{Report, Sources, examine};
 
 use crate::{
     fixtures::found,
-    made::{PID, proc},
+    made::{PID, proc, table},
     support::introducer::Introducer,
 };
 
@@ -93,6 +93,33 @@ fn a_socket_that_systemd_made_belongs_to_the_service() {
     assert_eq!(examine(&sources), Report::default(), "process {PID} is well kept, process 1 is not looked at");
     sources.sockets = vec!["/run/anteroom/none.sock".into()];
     assert_eq!(examine(&sources).unread.len(), 1);
+}
+
+#[test]
+fn a_carrier_may_call_out_and_listen_to_this_machine_alone() {
+    let row =
+        |local: &str, state: &str| table(7).replace("0100007F:1F90", local).replace(" 0A ", &format!(" {state} "));
+    for (name, text, is_carrier, expected) in [
+        ("tcp", row("0100007F:1F90", "01"), true, &[][..]),
+        ("tcp", row("0100007F:1F90", "0A"), true, &[]),
+        ("tcp6", row("00000000000000000000000001000000:1F90", "0A"), true, &[]),
+        ("tcp", row("00000000:1F90", "0A"), true, &["process-ip-socket"]),
+        ("udp", row("00000000:1F90", "07"), true, &["process-ip-socket"]),
+        ("tcp", row("0100007F:1F90", "01"), false, &["process-ip-socket"]),
+    ] {
+        let directory = tempfile::tempdir().expect("a directory");
+        let made = proc(directory.path());
+        let own = made.join(PID.to_string());
+        std::os::unix::fs::symlink("socket:[7]", own.join("fd/5")).expect("a link");
+        for (file, text) in [(format!("net/{name}"), text.as_str()), ("cmdline".into(), "anteroom\0carrier\0tor\0")] {
+            if file != "cmdline" || is_carrier {
+                let _ = std::fs::remove_file(own.join(&file));
+                std::fs::write(own.join(&file), text).expect("a file");
+            }
+        }
+        let report = examine(&Sources { processes: vec![PID], proc: made, ..Sources::default() });
+        assert_eq!(found(&report), expected, "{name} {text}");
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 mod parse;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use parse::{Assignment, Unit, is_yes};
 
@@ -77,8 +77,9 @@ const NEEDED: &[(&str, &str, &Rule)] = &[
     ("LimitCORE", "0", &CORE),
 ];
 
-pub(super) fn examine(file: &Path, report: &mut Report) {
-    let Some(unit) = Unit::read(file, report) else { return };
+/// `systemd`: the folders in which systemd looks for units, the one that counts most last.
+pub(super) fn examine(file: &Path, systemd: &[PathBuf], report: &mut Report) {
+    let Some(unit) = Unit::read(file, systemd, report) else { return };
     let (service, socket) = (unit.has(SERVICE), unit.has(SOCKET));
     if service {
         judge_service(&unit, file, report);
@@ -165,7 +166,16 @@ impl Service<'_> {
         let dynamic = self.unit.last(SERVICE, "DynamicUser").is_some_and(|line| is_yes(&line.value));
         let user = self.unit.last(SERVICE, "User").filter(|line| !line.value.is_empty());
         let root = user.map_or(!dynamic, |line| matches!(line.value.as_str(), "root" | "0"));
-        if root {
+        let commands =
+            self.unit.assignments.iter().filter(|line| line.section == SERVICE && line.key.starts_with("Exec"));
+        // systemd.service(5), "Command lines": `+` and `!` run a command as root, whatever User= says.
+        let mut raised = commands.filter(|line| {
+            let prefix = line.value.chars().take_while(|c| matches!(c, '@' | '-' | ':' | '+' | '!' | '|'));
+            prefix.into_iter().any(|c| matches!(c, '+' | '!'))
+        });
+        if let Some(command) = raised.next() {
+            self.refuse(&ROOT, Some(command), "User");
+        } else if root {
             self.refuse(&ROOT, user, "User");
         }
     }

@@ -1,6 +1,7 @@
 //! systemd's unit files (systemd.syntax(7)): sections, comments, lines that go on, drop-ins.
 
 use std::{
+    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
 };
@@ -38,9 +39,9 @@ pub(super) struct Unit {
 
 impl Unit {
     /// `None` after it was reported why not.
-    pub(super) fn read(file: &Path, report: &mut Report) -> Option<Self> {
+    pub(super) fn read(file: &Path, systemd: &[PathBuf], report: &mut Report) -> Option<Self> {
         let mut assignments = Vec::new();
-        for part in std::iter::once(file.to_owned()).chain(drop_ins(file, report)?) {
+        for part in std::iter::once(file.to_owned()).chain(drop_ins(file, systemd, report)?) {
             let text = file::text(&part, report)?;
             match parse(&text, &part) {
                 Ok(parsed) => assignments.extend(parsed),
@@ -76,23 +77,34 @@ impl Unit {
     }
 }
 
-/// `name.service.d/*.conf`, in the order of their names.
-fn drop_ins(file: &Path, report: &mut Report) -> Option<Vec<PathBuf>> {
-    let mut folder = file.as_os_str().to_owned();
-    folder.push(".d");
-    let folder = PathBuf::from(folder);
-    let entries = match fs::read_dir(&folder) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Some(Vec::new()),
-        Err(error) => {
-            report.cannot(Place::whole(&folder), error, "run the audit as root");
-            return None;
+/// Drop-ins: `name.service.d/*.conf` and `service.d/*.conf`, beside the unit and, when it lies in one of systemd's folders,
+/// in all of them. Of two with one name the one in the later folder counts; they are read in the order of their names.
+fn drop_ins(file: &Path, systemd: &[PathBuf], report: &mut Report) -> Option<Vec<PathBuf>> {
+    let beside = file.parent().unwrap_or(Path::new("")).to_owned();
+    let folders = if systemd.contains(&beside) { systemd } else { std::slice::from_ref(&beside) };
+    let name = file.file_name()?.to_string_lossy();
+    let kind = file.extension().unwrap_or_default().to_string_lossy();
+    let mut found = BTreeMap::new();
+    // What is for all units of a kind comes first.
+    for folder in [format!("{kind}.d"), format!("{name}.d")] {
+        for folder in folders.iter().map(|systemd| systemd.join(&folder)) {
+            let entries = match fs::read_dir(&folder).and_then(Iterator::collect::<Result<Vec<_>, _>>) {
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+                Err(error) => {
+                    report.cannot(Place::whole(&folder), error, "run the audit as root");
+                    return None;
+                }
+                Ok(entries) => entries,
+            };
+            let paths = entries.into_iter().map(|entry| entry.path());
+            for path in paths.filter(|path| path.extension().is_some_and(|extension| extension == "conf")) {
+                found.insert(path.file_name().map(ToOwned::to_owned), path);
+            }
         }
-        Ok(entries) => entries,
-    };
-    let mut found: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
-    found.retain(|path| path.extension().is_some_and(|extension| extension == "conf"));
-    found.sort();
-    Some(found)
+    }
+    // A link to /dev/null takes a drop-in of another folder away.
+    let masked = |path: &PathBuf| fs::canonicalize(path).is_ok_and(|real| real == Path::new("/dev/null"));
+    Some(found.into_values().filter(|path| !masked(path)).collect())
 }
 
 /// All assignments, or the number of the line that is none.
@@ -148,6 +160,31 @@ mod tests {
         let pairs: Vec<_> = parsed.iter().map(|line| (line.key.as_str(), line.value.as_str(), line.number)).collect();
         assert_eq!(pairs, [("ExecStart", "/bin/a  b", 3), ("User", "x", 6)]);
         assert_eq!(parse("[Service]\nnonsense", Path::new("u")), Err(2));
+    }
+
+    #[test]
+    fn drop_ins_of_all_folders_count_and_a_later_folder_hides_an_earlier() {
+        let root = tempfile::tempdir().unwrap();
+        let folders = ["lib", "etc"].map(|name| root.path().join(name));
+        let write = |name: &str, text: &str| {
+            let file = root.path().join(name);
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(file, text).unwrap();
+        };
+        write("lib/x.service", "[Service]\nUser=a\n");
+        write("lib/x.service.d/20.conf", "[Service]\nUser=hidden\n");
+        write("etc/x.service.d/20.conf", "[Service]\nUser=b\n");
+        write("etc/service.d/10.conf", "[Service]\nLimitCORE=0\n");
+        write("etc/x.service.d/30.txt", "[Service]\nUser=none\n");
+        std::os::unix::fs::symlink("/dev/null", root.path().join("etc/x.service.d/40.conf")).unwrap();
+        let users = |systemd: &[PathBuf]| -> Vec<_> {
+            let mut report = Report::default();
+            let unit = Unit::read(&root.path().join("lib/x.service"), systemd, &mut report).unwrap();
+            assert_eq!(report, Report::default());
+            unit.assignments.iter().map(|line| line.value.clone()).collect()
+        };
+        assert_eq!(users(&folders), ["a", "0", "b"]);
+        assert_eq!(users(&[]), ["a", "hidden"]);
     }
 
     #[test]

@@ -124,3 +124,16 @@ fn a_machine_that_shows_nothing_is_no_clean_bill() {
     let root = tempfile::tempdir().expect("a directory");
     assert_eq!(scan_host(root.path(), &[]).unread.len(), 1);
 }
+
+#[test]
+fn the_command_looks_for_the_machine_it_runs_on() {
+    let place = crate::program::Place::new();
+    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").expect("a kernel has it");
+    place.write("log", &format!("started in {}\n", boot.trim()));
+    let ended = place.run(&["audit", "--scan", "log", "--json"]);
+    assert_eq!(ended.code, 9, "{ended:?}");
+    let finding = &ended.json()["findings"][0];
+    assert_eq!((&finding["rule"], &finding["file"]), (&"host-trace".into(), &"log".into()));
+    assert_eq!(finding["offset"], 11);
+    assert!(!ended.out.contains(boot.trim()) && !ended.said.contains(boot.trim()), "{ended:?}");
+}

@@ -185,8 +185,10 @@ impl Service<'_> {
         let first = filters.first().copied();
         // The first line says whether the list allows or denies; a mere deny-list misses what is new.
         if first.is_none_or(|line| line.value.starts_with('~')) {
-            self.refuse(&CALLS, first, "SystemCallFilter");
+            return self.refuse(&CALLS, first, "SystemCallFilter");
         }
+        // Calls of another architecture have other numbers.
+        self.needs("SystemCallArchitectures", &CALLS, |value| value == "native");
     }
 }
 

@@ -178,6 +178,17 @@ fn ip_sockets_are_named_in_the_carrier_alone() {
     }
 }
 
+#[test]
+fn no_role_brings_the_code_that_reads_who_this_machine_is() {
+    let manifest: toml::Table = include_str!("../Cargo.toml").parse().expect("Cargo.toml is TOML");
+    let features = manifest["features"].as_table().expect("Cargo.toml has features");
+    assert!(features.contains_key("audit-host"), "the feature has another name now");
+    for (name, brings) in features {
+        let brings = brings.as_array().expect("a list").iter().any(|feature| feature.as_str() == Some("audit-host"));
+        assert!(!brings, "the feature {name} brings audit-host");
+    }
+}
+
 /// Banned crate → the crates that may bring it all the same.
 fn banned() -> BTreeMap<String, BTreeSet<String>> {
     let list: toml::Table = DENY_TOML.parse().expect(".deny.toml is TOML");

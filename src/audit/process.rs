@@ -2,7 +2,8 @@
 
 use std::{
     collections::BTreeSet,
-    fs, io,
+    fs,
+    io::{self, Read as _},
     path::{Path, PathBuf},
 };
 
@@ -30,7 +31,7 @@ const ADDRESS_TABLES: [(&str, usize); 12] = [
 /// The same of AF_UNIX sockets, which have paths at most.
 const UNIX_COLUMN: usize = 6;
 /// The most of a file below `/proc` that is read: a table of 100,000 sockets.
-const TABLE_BYTES_MAX: usize = 32 * 1024 * 1024;
+const TABLE_BYTES_MAX: u64 = 32 * 1024 * 1024;
 const UNREADABLE: &str = "run the audit as root, or as the user that the process runs as";
 /// State of a TCP socket that listens, and the two spellings of loopback in the kernel's tables.
 const TCP_LISTENS: &str = "0A";
@@ -109,7 +110,7 @@ pub(super) fn listening_on(proc: &Path, path: &Path, report: &mut Report) -> Opt
 }
 
 fn find_listener(proc: &Path, path: &Path) -> io::Result<Option<u32>> {
-    let table = fs::read_to_string(proc.join("self/net/unix"))?;
+    let table = table(&proc.join("self/net/unix"))?;
     let inodes: BTreeSet<u64> = table
         .lines()
         .filter(|line| path.to_str().is_some_and(|path| line.ends_with(&format!(" {path}"))))
@@ -139,11 +140,7 @@ type Unread = (PathBuf, io::Error);
 impl Process<'_> {
     fn read(&self, name: &str) -> Result<String, Unread> {
         let file = self.folder.join(name);
-        let bytes = fs::read(&file).map_err(|error| (file.clone(), error))?;
-        if bytes.len() > TABLE_BYTES_MAX {
-            return Err((file, io::Error::other("larger than can be read here")));
-        }
-        Ok(String::from_utf8_lossy(&bytes).into_owned())
+        table(&file).map_err(|error| (file, error))
     }
 
     fn find(&self, report: &mut Report, rule: &'static Rule, name: &str, found: impl AsRef<str>) {
@@ -277,6 +274,16 @@ fn sockets(folder: &Path) -> io::Result<Vec<u64>> {
     Ok(found)
 }
 
+/// The text of a file below `/proc`; words of arguments and the environment may be no UTF-8.
+fn table(file: &Path) -> io::Result<String> {
+    let mut bytes = Vec::new();
+    fs::File::open(file)?.take(TABLE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > TABLE_BYTES_MAX {
+        return Err(io::Error::other("larger than can be read here"));
+    }
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
 fn has_ended(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(rustix::io::Errno::SRCH.raw_os_error())
 }
@@ -291,7 +298,7 @@ fn listens_to_others(row: &str) -> bool {
 /// The inodes of the rows that are `wanted` in a table of sockets. A table that is not there (no IPv6, no such protocol)
 /// lists none; sockets that no table lists are told.
 fn inodes(table: &Path, column: usize, wanted: impl Fn(&str) -> bool) -> BTreeSet<u64> {
-    let text = fs::read_to_string(table).unwrap_or_default();
+    let text = self::table(table).unwrap_or_default();
     let rows = text.lines().skip(1).filter(|row| wanted(row));
     rows.filter_map(|row| row.split_whitespace().nth(column)?.parse().ok()).collect()
 }

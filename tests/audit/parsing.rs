@@ -141,6 +141,12 @@ fn later_lines_and_defaults_count_as_they_do_for_tor() {
         ("SafeLogging 0\n/SafeLogging", &[]),
         ("ORPort 9001\nORPort 0", &["torrc-relay"]),
         ("UseEntryGuards 0\nUseEntryGuards 1", &[]),
+        // A line without a value is skipped where there may be several, and stands for the default where not.
+        ("ORPort", &[]),
+        ("SafeLogging 0\nSafeLogging", &[]),
+        ("+ControlPort 9051\nHashedControlPassword", &["torrc-control-open"]),
+        ("+ControlPort 9051\nCookieAuthentication 1\nCookieAuthentication", &["torrc-control-open"]),
+        ("+ControlPort 9051\nCookieAuthentication 1", &["torrc-control"]),
     ] {
         assert_eq!(found(&torrc(&format!("{QUIET}{text}\n"))), expected, "{text}");
     }

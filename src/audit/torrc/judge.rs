@@ -41,7 +41,7 @@ pub(super) fn judge(torrc: &Torrc, file: &Path, report: &mut Report) {
         find(report, rule, matched);
     }
     for (option, rule) in PRESENT {
-        find(report, rule, torrc.last(option));
+        find(report, rule, torrc.all(option).last());
     }
     for option in RELAY_PORTS {
         let mut opened = torrc

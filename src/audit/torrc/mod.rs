@@ -33,13 +33,14 @@ pub(super) struct Torrc {
 }
 
 impl Torrc {
+    /// Of an option that can be set several times every line counts, but tor skips those without a value.
     fn all<'a>(&'a self, option: &'a str) -> impl Iterator<Item = &'a Located> {
-        self.lines.iter().filter(move |located| located.line.is(option))
+        self.lines.iter().filter(move |located| located.line.is(option) && !located.line.value.is_empty())
     }
 
-    /// Of an option that can be set once the last line counts.
+    /// Of an option that can be set once the last line counts; without a value it stands for tor's default.
     fn last<'a>(&'a self, option: &'a str) -> Option<&'a Located> {
-        self.all(option).last()
+        self.lines.iter().rfind(|located| located.line.is(option))
     }
 
     /// The line that sets `option` to `value`.

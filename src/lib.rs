@@ -32,6 +32,7 @@
 //! | [`vault`] | the grid's key under a passphrase | record, keys |
 //! | [`store`] | the only database code | record, grid, ambient |
 //! | [`config`] | configuration files, parsed into closed types | record, grid, directory, net |
+//! | [`audit`] | is this installation safe: rules on torrc, settings, units, processes; speaks to nobody | config, record |
 //! | [`client`] | one introducer: ask, list, follow | the pure modules, net, ambient, redact |
 //! | [`server`] | event loop, streams, dispatch | everything below but client, carrier, supervisor, keys |
 //! | [`rehearsal`] | the main job on a private Tor network of this machine: starts the installed tor, and this program | record, config, ambient |
@@ -39,7 +40,7 @@
 //!
 //! record, grid, directory and protocol are pure: no clock, no randomness, no files, no sockets, no logging; without features
 //! the crate is these four and needs no operating system (`no_std`). A feature is a role: `server`, `client`,
-//! `carrier-loopback`, `rehearse`, `grid-admin`.
+//! `carrier-loopback`, `rehearse`, `grid-admin`, `audit`.
 //!
 //! # The way of a request
 //!
@@ -77,7 +78,9 @@
 //!    `tests/e2e/hostile`.
 //! 7. The list of revoked keys never goes back, and nothing that rests on one of them is shown: `tests/simulation`,
 //!    `tests/e2e/granted.rs`.
-//! 8. The pure modules give the same answer for the same inputs: `tests/simulation`, `tests/architecture.rs`.
+//! 8. An audit judges all that it was given or says what it did not; each rule has a fixture that yields it alone:
+//!    `tests/audit.rs`.
+//! 9. The pure modules give the same answer for the same inputs: `tests/simulation`, `tests/architecture.rs`.
 #![cfg_attr(not(feature = "cli"), no_std)]
 #![deny(
     unreachable_pub,
@@ -106,11 +109,13 @@ pub mod cli;
 pub mod ambient;
 #[cfg(feature = "cli")]
 pub mod armor;
+#[cfg(feature = "audit")]
+pub mod audit;
 #[cfg(feature = "cli")]
 pub mod carrier;
 #[cfg(feature = "client")]
 pub mod client;
-#[cfg(any(feature = "client", feature = "server"))]
+#[cfg(any(feature = "audit", feature = "client", feature = "server"))]
 pub mod config;
 #[cfg(feature = "cli")]
 pub mod keys;

@@ -4,7 +4,8 @@
     feature = "client",
     feature = "carrier-loopback",
     feature = "rehearse",
-    feature = "grid-admin"
+    feature = "grid-admin",
+    feature = "audit"
 ))]
 
 #[cfg(test)]
@@ -47,8 +48,8 @@ mod sockets;
 #[path = "support/socks.rs"]
 mod socks;
 
-/// The texts of what ships: a build without Tor inside has fewer flags.
-#[cfg(feature = "carrier-tor")]
+/// The texts of what ships: a build without Tor inside has fewer flags, and one for auditors has more.
+#[cfg(all(feature = "carrier-tor", not(feature = "audit-host")))]
 #[test]
 fn every_text_is_as_it_was() {
     let cases = trycmd::TestCases::new();

@@ -5,6 +5,12 @@
 
 #[cfg(feature = "client")]
 mod about;
+#[cfg(feature = "audit")]
+mod audit;
+#[cfg(feature = "audit-host")]
+mod audit_host;
+#[cfg(all(feature = "audit", feature = "client"))]
+mod audit_remote;
 #[cfg(feature = "carrier-loopback")]
 mod bridge;
 #[cfg(feature = "carrier-tor")]
@@ -12,6 +18,8 @@ mod carrier;
 #[cfg(any(feature = "client", feature = "server"))]
 mod client_auth;
 mod failure;
+#[cfg(feature = "audit")]
+mod findings;
 #[cfg(feature = "server")]
 mod first_run;
 mod generate;
@@ -69,7 +77,7 @@ use failure::Failure;
 const ABOUT: &str = "An introducer for grids that live behind Tor and I2P";
 const EXIT_CODES: &str = "Exit codes: 0 done; 1 failed; 2 wrong usage, configuration or key file; 3 refused by the \
     introducer; 4 introducer or network not reachable; 5 introducer busy; 6 not found; 7 some introducers took the record and \
-    others did not.";
+    others did not; 8 the audit found a weakness; 9 it found a leak.";
 
 #[derive(Parser)]
 #[command(name = "anteroom", version, about = ABOUT, max_term_width = 100)]
@@ -141,6 +149,9 @@ enum Command {
     /// Rehearse the whole job on a private Tor network of this machine
     #[cfg(feature = "rehearse")]
     Rehearse(rehearse::Rehearse),
+    /// Judge configurations, units, running services and programs: is this installation safe?
+    #[cfg(feature = "audit")]
+    Audit(Box<audit::Audit>),
     /// Offer a SOCKS port of 127.0.0.1 as an AF_UNIX socket
     #[cfg(feature = "carrier-loopback")]
     SocksBridge(bridge::SocksBridge),
@@ -243,6 +254,8 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Carrier(command) => command.run(),
         #[cfg(feature = "rehearse")]
         Command::Rehearse(command) => command.run(),
+        #[cfg(feature = "audit")]
+        Command::Audit(command) => command.run(),
         #[cfg(feature = "carrier-loopback")]
         Command::SocksBridge(command) => command.run(),
         Command::Completions(arguments) => arguments.run(command()),

@@ -227,7 +227,7 @@ impl Bad {
     }
 
     /// The same, with the name of the table in front of the key.
-    #[cfg(feature = "client")]
+    #[cfg(any(feature = "audit", feature = "client"))]
     pub(super) fn within(self, table: &str) -> Self {
         Self::new(format!("{table}, {}", self.key), self.problem)
     }

@@ -103,6 +103,8 @@ fn a_finding_names_file_and_line() {
     assert_eq!(places("unit-root"), ["anteroom.service.d/10-override.conf:3"]);
     assert_eq!(places("unit-core"), ["anteroom.service"]);
     assert_eq!(places("introducer-lookup-exact"), ["introducer.toml:6"]);
+    assert_eq!(places("introducer-tor-network"), ["introducer.toml:6"]);
+    assert_eq!(places("node-tor-network"), ["node.toml:4"]);
     assert_eq!(places("node-public-address"), ["node.toml:10"]);
     assert_eq!(places("i2p-listener-public"), ["i2pd.conf:4"]);
 }

@@ -60,6 +60,14 @@ fn file(rule: &str, directory: &Path) -> Option<Sources> {
             folder("state");
             of("introducer.toml", node() + "socket = \"socket\"\nstate = \"state\"\n", 0o644)
         }
+        "introducer-tor-state-mode" => {
+            folder("tor");
+            of("introducer.toml", node() + "socket = \"socket\"\nstate = \"state\"\n", 0o644)
+        }
+        "node-tor-state-mode" => {
+            folder("onions");
+            of("node.toml", node() + "[tor]\nstate = \"onions\"\n", 0o644)
+        }
         "torrc-service-dir-mode" => {
             folder("onion");
             let torrc = format!(
@@ -95,7 +103,7 @@ pub(crate) fn proc(directory: &Path) -> PathBuf {
     let limits = "Limit                     Soft Limit           Hard Limit           Units     \n\
                   Max core file size        0                    0                    bytes     \n";
     write(&own.join("limits"), limits, 0o444);
-    write(&own.join("cmdline"), "/usr/bin/anteroom\0serve\0--config\0/etc/anteroom/introducer.toml\0", 0o444);
+    write(&own.join("cmdline"), "/usr/bin/anteroom\0introducer\0--config\0/etc/anteroom/introducer.toml\0", 0o444);
     write(&own.join("environ"), "LANG=C\0", 0o444);
     write(&own.join("net/dev"), "Inter-|   Receive\n face |bytes\n    lo:       0\n", 0o444);
     write(&own.join("net/unix"), unix(100, "/run/anteroom/other"), 0o444);

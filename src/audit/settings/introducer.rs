@@ -4,18 +4,12 @@ use std::path::Path;
 
 use super::lines::Lines;
 use crate::{
-    audit::{
-        file,
-        finding::{Place, Report},
-        rule::rules,
-    },
-    config::{IntroducerConfig, LookupRule, WatchRule},
+    audit::{file, finding::Report, rule::rules},
+    config::{CarrierKind, IntroducerConfig, LookupRule, WatchRule},
 };
 
 /// Who may open the socket: not everybody.
 const SOCKET_OTHERS: u32 = 0o007;
-/// Group and others: nothing.
-const STATE_OTHERS: u32 = 0o077;
 /// A record of 2 KiB, and what the directory's tables add for each.
 const RECORD_BYTES: u64 = 2 * 1024 + 512;
 /// Two records that contradict each other.
@@ -44,6 +38,12 @@ rules! {
     STATE_MODE = "introducer-state-mode", Weak:
         "other users of this machine can enter the state directory: they can read every record or take some away"
         => "run: chmod 0700 on it";
+    TOR_NETWORK = "introducer-tor-network", Leak:
+        "Tor inside this program joins the network of that file, not the Tor network: whoever runs it can see who comes"
+        => "remove `network` from [tor]: it is for rehearsals";
+    TOR_STATE_MODE = "introducer-tor-state-mode", Weak:
+        "other users of this machine can enter the directory with the key of the onion address: whoever has it is the service"
+        => "run: chmod 0700 on it";
     MEMORY = "introducer-memory", Weak:
         "with these limits a full directory needs more than half of this machine's memory: strangers can end the process"
         => "lower records_max, evidence_max or streams_max in [limits]";
@@ -59,10 +59,10 @@ pub(in crate::audit) fn examine(file: &Path, memory_bytes: Option<u64>, report: 
     let Some(lines) = Lines::parse(&text, file) else { return };
     judge_access(&config, &lines, report);
     judge_habits(&config, &lines, report);
-    if let Some(mode) = file::named_mode(&config.state, report)
-        && mode & STATE_OTHERS != 0
-    {
-        report.find(&STATE_MODE, Place::whole(&config.state), format!("mode {mode:04o}"));
+    super::judge_directory(&config.state, &STATE_MODE, report);
+    super::judge_network(&config.tor, &TOR_NETWORK, &lines, report);
+    if config.carrier == CarrierKind::Tor {
+        super::judge_directory(&config.tor.state, &TOR_STATE_MODE, report);
     }
     if let Some(memory_bytes) = memory_bytes {
         judge_memory(&config, memory_bytes, &lines, report);

@@ -23,6 +23,12 @@ rules! {
     KEY_MODE = "node-key-mode", Leak:
         "others than its owner can read or write the key file; whoever has the key is the node"
         => "run: chmod 0600 on it; who read it before has the key, so make a new one";
+    TOR_NETWORK = "node-tor-network", Leak:
+        "Tor inside this program joins the network of that file, not the Tor network: whoever runs it can see who asks whom"
+        => "remove `network` from [tor]: it is for rehearsals";
+    TOR_STATE_MODE = "node-tor-state-mode", Weak:
+        "other users of this machine can enter Tor's directory: they can learn its guards, or exchange them"
+        => "run: chmod 0700 on it";
     CLEARNET = "node-clearnet", Weak:
         "records with addresses on the open internet are shown: programs that use them show this machine's own address"
         => "remove `clearnet = true` unless the grid's rules admit such addresses";
@@ -60,6 +66,11 @@ pub(in crate::audit) fn examine(file: &Path, report: &mut Report) {
         && mode & KEY_OTHERS != 0
     {
         report.find(&KEY_MODE, Place::whole(key), format!("mode {mode:04o}"));
+    }
+    super::judge_network(&config.tor, &TOR_NETWORK, &lines, report);
+    // With a socket Tor is another program, and its directory that one's.
+    if config.socks.is_none() {
+        super::judge_directory(&config.tor.state, &TOR_STATE_MODE, report);
     }
 }
 

@@ -1,9 +1,9 @@
 //! How near the introducer comes to what this machine can do: both measured in one run, side by side.
 //!
 //! `cargo bench --bench limits` fills a million records (two to four minutes on two cores); `-- --quick` takes less than
-//! one and is for development. `-- --json` prints numbers for a program, `-- --only publish` (or lookup, listing, watch,
-//! large) does one part, `-- --stored 200000` takes another size of the full store. Everything goes over AF_UNIX to a real
-//! introducer process; CPU time is the kernel's account of that process. It fails when a goal is missed.
+//! one and is for development. `-- --json` prints numbers for a program, `-- --only publish` (or lookup, listing,
+//! granted, watch, large) does one part, `-- --stored 200000` takes another size of the full store. Everything goes over
+//! AF_UNIX to a real introducer process; CPU time is the kernel's account of that process. It fails when a goal is missed.
 #![expect(
     clippy::disallowed_macros,
     clippy::disallowed_methods,
@@ -16,6 +16,8 @@
 
 #[path = "limits/drive.rs"]
 mod drive;
+#[path = "limits/granted.rs"]
+mod granted;
 #[path = "limits/large.rs"]
 mod large;
 #[path = "limits/listing.rs"]
@@ -109,6 +111,9 @@ fn main() -> ExitCode {
         if wanted("listing") {
             listing::measure(&filled, &mut report);
         }
+    }
+    if wanted("granted") {
+        granted::measure(scale, &mut report);
     }
     if wanted("watch") {
         watching::measure(scale, &mut report);

@@ -19,24 +19,28 @@
 //! | module | job | may import |
 //! |---|---|---|
 //! | [`record`] | what a node signs: ids, addresses, contact records, their one encoding | – |
-//! | [`directory`] | who is listed: admission (one `refuse_*` function a rule), quota, feed, the doubtful clock | record |
+//! | [`grid`] | who belongs: grants and their chains, invitations, the list of revoked keys | record |
+//! | [`directory`] | who is listed: admission (one `refuse_*` function a rule), quota, feed, the doubtful clock | record, grid |
 //! | [`protocol`] | bytes ↔ requests and answers: frames, padding | record |
 //! | [`ambient`] | the one clock, the one source of randomness | record, directory (its `Now`) |
+//! | [`armor`] | signed bytes as text files | record, grid |
 //! | [`redact`] | values that print as `…`, logging | – |
 //! | [`net`] | AF_UNIX accept, SOCKS5 dial, PROXY line. No IP here | redact |
 //! | [`carrier`] | every IP socket of the program | net, ambient, redact |
 //! | [`supervisor`] | children: their sockets, restarts, end | net, ambient |
 //! | [`keys`] | secret key files, seq counters, Tor's keys: create, load, move, permissions | record |
-//! | [`store`] | the only database code | record, ambient |
-//! | [`config`] | configuration files, parsed into closed types | record, directory, net |
+//! | [`vault`] | the grid's key under a passphrase | record, keys |
+//! | [`store`] | the only database code | record, grid, ambient |
+//! | [`config`] | configuration files, parsed into closed types | record, grid, directory, net |
+//! | [`audit`] | is this installation safe: rules on torrc, settings, units, processes; speaks to nobody | config, record |
 //! | [`client`] | one introducer: ask, list, follow | the pure modules, net, ambient, redact |
 //! | [`server`] | event loop, streams, dispatch | everything below but client, carrier, supervisor, keys |
 //! | [`rehearsal`] | the main job on a private Tor network of this machine: starts the installed tor, and this program | record, config, ambient |
 //! | [`cli`] | one file per command | everything |
 //!
-//! record, directory and protocol are pure: no clock, no randomness, no files, no sockets, no logging; without features
-//! the crate is these three and needs no operating system (`no_std`). A feature is a role: `server`, `client`,
-//! `carrier-loopback`, `rehearse`.
+//! record, grid, directory and protocol are pure: no clock, no randomness, no files, no sockets, no logging; without features
+//! the crate is these four and needs no operating system (`no_std`). A feature is a role: `server`, `client`,
+//! `carrier-loopback`, `rehearse`, `grid-admin`, `audit`.
 //!
 //! # The way of a request
 //!
@@ -56,6 +60,10 @@
 //!   it does not need. Positions do not cross the wire: a stream remembers its own.
 //! - The files of an onion service and of a client's keys are C tor's, for arti too: arti reads them and never writes them.
 //!   So an address moves between the two by copying a directory, and no key has two homes.
+//! - A record may not outlive the grants it carries. So an expired grant needs no event: the record ends for everybody by
+//!   its own signed hours. A revocation has no record that says so: watchers are reset and ask for the list.
+//! - Grants are remembered as verified one by one, not chain by chain: a signature holds wherever its grant stands, and the
+//!   grants that many nodes share are checked once for all of them.
 //! - A page of a listing is 16 KiB: as many slow readers as there may be streams must fit a small machine.
 //!
 //! # Invariants, and what holds each
@@ -70,7 +78,11 @@
 //!    `tests/e2e/no_ip.rs`, `tests/tor/traced.rs`.
 //! 6. Nothing at level info or above holds an address, a key, a nickname or a circuit id; there is no line per request:
 //!    `tests/e2e/hostile`.
-//! 7. The pure modules give the same answer for the same inputs: `tests/simulation`, `tests/architecture.rs`.
+//! 7. The list of revoked keys never goes back, and nothing that rests on one of them is shown: `tests/simulation`,
+//!    `tests/e2e/granted.rs`.
+//! 8. An audit judges all that it was given or says what it did not; each rule has a fixture that yields it alone:
+//!    `tests/audit.rs`.
+//! 9. The pure modules give the same answer for the same inputs: `tests/simulation`, `tests/architecture.rs`.
 #![cfg_attr(not(feature = "cli"), no_std)]
 #![deny(
     unreachable_pub,
@@ -88,6 +100,7 @@
 extern crate alloc;
 
 pub mod directory;
+pub mod grid;
 pub mod protocol;
 pub mod record;
 
@@ -97,10 +110,14 @@ pub mod cli;
 #[cfg(feature = "cli")]
 pub mod ambient;
 #[cfg(feature = "cli")]
+pub mod armor;
+#[cfg(feature = "audit")]
+pub mod audit;
+#[cfg(feature = "cli")]
 pub mod carrier;
 #[cfg(feature = "client")]
 pub mod client;
-#[cfg(any(feature = "client", feature = "server"))]
+#[cfg(any(feature = "audit", feature = "client", feature = "server"))]
 pub mod config;
 #[cfg(feature = "cli")]
 pub mod keys;
@@ -116,3 +133,5 @@ pub mod server;
 pub mod store;
 #[cfg(feature = "cli")]
 pub mod supervisor;
+#[cfg(feature = "grid-admin")]
+pub mod vault;

@@ -9,32 +9,40 @@ use std::{
 /// module → what it may import. `src/lib.rs` explains the order.
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("record", &[]),
-    ("directory", &["record"]),
+    ("grid", &["record"]),
+    ("directory", &["record", "grid"]),
     ("protocol", &["record"]),
     ("ambient", &["record", "directory"]),
+    ("armor", &["record", "grid"]),
     ("redact", &[]),
     ("net", &["redact"]),
     ("carrier", &["net", "redact", "ambient", "keys"]),
     ("supervisor", &["net", "ambient"]),
     ("keys", &["record"]),
-    ("store", &["record", "ambient"]),
-    ("config", &["record", "directory", "net"]),
-    ("client", &["record", "directory", "protocol", "net", "ambient", "redact"]),
-    ("server", &["record", "directory", "protocol", "net", "ambient", "redact", "store", "config"]),
+    ("vault", &["record", "keys"]),
+    ("store", &["record", "grid", "ambient"]),
+    ("config", &["record", "grid", "directory", "net"]),
+    ("audit", &["record", "config"]),
+    ("client", &["record", "grid", "directory", "protocol", "net", "ambient", "redact"]),
+    ("server", &["record", "grid", "directory", "protocol", "net", "ambient", "armor", "redact", "store", "config"]),
     ("rehearsal", &["record", "config", "ambient"]),
     (
         "cli",
         &[
             "record",
+            "grid",
             "directory",
             "protocol",
             "ambient",
+            "armor",
             "redact",
             "net",
             "carrier",
             "keys",
+            "vault",
             "store",
             "config",
+            "audit",
             "client",
             "server",
             "supervisor",
@@ -44,7 +52,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 ];
 
 /// Modules that give the same answer for the same inputs.
-const PURE: [&str; 3] = ["record", "directory", "protocol"];
+const PURE: [&str; 4] = ["record", "grid", "directory", "protocol"];
 
 /// What no pure module names.
 const EFFECTS: [&str; 9] =
@@ -56,8 +64,9 @@ const LIFTED_FENCES: &[(&str, usize)] = &[
     // Where they are set.
     ("src/lib.rs", 2),
     ("src/carrier/socks_bridge.rs", 1),
+    ("src/carrier/tor/mod.rs", 2),
     ("src/net/listen.rs", 6),
-    ("src/net/mod.rs", 1),
+    ("src/net/mod.rs", 2),
     // Starts processes, of this program alone.
     ("src/supervisor/mod.rs", 1),
     ("src/rehearsal/child.rs", 1),
@@ -181,6 +190,17 @@ fn ip_sockets_are_named_in_the_carrier_alone() {
             let named = code(&source).contains(name);
             assert!(!named || module_of(&file) == "carrier", "{file} names {name}");
         }
+    }
+}
+
+#[test]
+fn no_role_brings_the_code_that_reads_who_this_machine_is() {
+    let manifest: toml::Table = include_str!("../Cargo.toml").parse().expect("Cargo.toml is TOML");
+    let features = manifest["features"].as_table().expect("Cargo.toml has features");
+    assert!(features.contains_key("audit-host"), "the feature has another name now");
+    for (name, brings) in features {
+        let brings = brings.as_array().expect("a list").iter().any(|feature| feature.as_str() == Some("audit-host"));
+        assert!(!brings, "the feature {name} brings audit-host");
     }
 }
 

@@ -1,5 +1,12 @@
 //! The command line as a person meets it: every help text and message is pinned, so that a change of words is seen.
-#![cfg(all(feature = "server", feature = "client", feature = "carrier-loopback", feature = "rehearse"))]
+#![cfg(all(
+    feature = "server",
+    feature = "client",
+    feature = "carrier-loopback",
+    feature = "rehearse",
+    feature = "grid-admin",
+    feature = "audit"
+))]
 
 #[cfg(test)]
 #[path = "cli/bridge.rs"]
@@ -13,6 +20,9 @@ mod faults;
 #[cfg(test)]
 #[path = "cli/generated.rs"]
 mod generated;
+#[cfg(test)]
+#[path = "cli/grids.rs"]
+mod grids;
 #[cfg(test)]
 #[path = "cli/keeping.rs"]
 mod keeping;
@@ -38,8 +48,8 @@ mod sockets;
 #[path = "support/socks.rs"]
 mod socks;
 
-/// The texts of what ships: a build without Tor inside has fewer flags.
-#[cfg(feature = "carrier-tor")]
+/// The texts of what ships: a build without Tor inside has fewer flags, and one for auditors has more.
+#[cfg(all(feature = "carrier-tor", not(feature = "audit-host")))]
 #[test]
 fn every_text_is_as_it_was() {
     let cases = trycmd::TestCases::new();

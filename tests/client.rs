@@ -8,6 +8,9 @@ mod bridge;
 #[path = "support/fake_introducer.rs"]
 mod fake_introducer;
 #[cfg(test)]
+#[path = "client/granted.rs"]
+mod granted;
+#[cfg(test)]
 #[path = "client/harness.rs"]
 mod harness;
 #[cfg(test)]

@@ -109,7 +109,9 @@ fn the_defaults_in_the_introducer_template_are_the_defaults() {
     let tor = TorConfig { state: full.tor.state.clone(), ..plain.tor.clone() };
     let onion = OnionConfig { socks: None, ..full.onion.clone() };
     let carrier_uids = plain.carrier_uids.clone();
-    assert_eq!(plain, IntroducerConfig { carrier_uids, tor, onion, ..full });
+    assert_eq!((&plain.list, full.list.as_deref()), (&None, Some(Path::new("etc/members.list"))));
+    assert_eq!((&plain.revocations, full.revocations.as_deref()), (&None, Some(Path::new("etc/revocations.list"))));
+    assert_eq!(plain, IntroducerConfig { carrier_uids, tor, onion, list: None, revocations: None, ..full });
     assert_eq!(plain.socket, Path::new("etc/introducer.sock"));
     assert_eq!(plain.socket_mode, 0o660);
     assert_eq!(plain.lookup, LookupRule::Prefix);
@@ -126,6 +128,7 @@ fn the_defaults_are_the_named_constants() {
     assert_eq!(policy.updates_per_key_per_hour_max, config::UPDATES_PER_KEY_PER_HOUR_MAX_DEFAULT);
     assert_eq!(policy.verifications_per_second_max, config::VERIFICATIONS_PER_SECOND_MAX_DEFAULT);
     assert_eq!(policy.evidence_max, config::EVIDENCE_MAX_DEFAULT);
+    assert_eq!(policy.records_per_issuer_max, config::RECORDS_PER_ISSUER_MAX_DEFAULT);
     assert_eq!(limits.store_bytes_max, config::STORE_BYTES_MAX_DEFAULT);
     assert_eq!(limits.streams_max, config::STREAMS_MAX_DEFAULT);
     assert_eq!(limits.streams_per_circuit_max, config::STREAMS_PER_CIRCUIT_MAX_DEFAULT);
@@ -138,7 +141,8 @@ fn the_defaults_are_the_named_constants() {
     let head = format!("version = 1\ngrid = \"{}\"\n", grid());
     let bare = introducer(&format!("{head}socket = \"introducer.sock\"\nstate = \"state\"\n")).unwrap();
     let (tor, onion) = (bare.tor.clone(), bare.onion.clone());
-    assert_eq!(bare, IntroducerConfig { carrier_uids: bare.carrier_uids.clone(), tor, onion, ..config });
+    let carrier_uids = bare.carrier_uids.clone();
+    assert_eq!(bare, IntroducerConfig { carrier_uids, tor, onion, list: None, revocations: None, ..config });
 }
 
 #[test]

@@ -3,9 +3,12 @@
 
 use std::{collections::BTreeSet, fs, path::PathBuf};
 
-use anteroom::protocol::{
-    About, AdmissionKind, Blob, Bucket, FrameError, HELLO_MAGIC, Hello, LENGTH_BYTES, LookupMode, Opening, RefusalCode,
-    Request, Response, WatchMode, Welcomed, frame_length,
+use anteroom::{
+    grid::DOCUMENT_BYTES_MAX,
+    protocol::{
+        About, AdmissionKind, Blob, Bucket, DocumentKind, FrameError, HELLO_MAGIC, Hello, LENGTH_BYTES, LookupMode,
+        Opening, RefusalCode, Request, Response, WatchMode, Welcomed, frame_length,
+    },
 };
 
 fn folder() -> PathBuf {
@@ -37,6 +40,11 @@ fn requests() -> Vec<(&'static str, Request<'static>)> {
         ("request-credit", Request::Credit { pages: 32 }),
         ("request-watch", Request::Watch { service: None, since_hours: None }),
         ("request-evidence", Request::Evidence { node: [7; 32] }),
+        (
+            "request-put-document",
+            Request::PutDocument { kind: DocumentKind::REVOCATIONS, document: Blob(&[0xbb; 300]) },
+        ),
+        ("request-get-document", Request::GetDocument { kind: DocumentKind(255) }),
     ]
 }
 
@@ -53,12 +61,15 @@ fn responses() -> Vec<(String, Response<'static>)> {
         lookup: LookupMode::Prefix { bits: 5 },
         watch: WatchMode::Tick { seconds: 60 },
     };
+    let (granted, listed) = (AdmissionKind::Granted, AdmissionKind::Listed);
     let immediate = About { lookup: LookupMode::Exact, watch: WatchMode::Immediate, ..about };
     let mut responses: Vec<_> = [
         ("response-unsupported", Response::Unsupported),
         ("response-busy", Response::Busy { retry_after_seconds: 600 }),
         ("response-about", Response::About(about)),
         ("response-about-exact-immediate", Response::About(immediate)),
+        ("response-about-granted", Response::About(About { admission: granted, ..about })),
+        ("response-about-listed", Response::About(About { admission: listed, ..about })),
         ("response-accepted", Response::Accepted),
         ("response-shelf", Response::Shelf { records: vec![Blob(&[1; 3]), Blob(&[2; 3])], more_after: None, bits: 4 }),
         ("response-shelf-more", Response::Shelf { records: vec![], more_after: Some([8; 32]), bits: 256 }),
@@ -69,6 +80,8 @@ fn responses() -> Vec<(String, Response<'static>)> {
         ("response-change", Response::Change { records: vec![Blob(&[7; 6])] }),
         ("response-reset", Response::Reset),
         ("response-evidence", Response::Evidence { pair: Some((Blob(&[1]), Blob(&[2]))) }),
+        ("response-document", Response::Document { document: Some(Blob(&[9; 4])) }),
+        ("response-document-none", Response::Document { document: None }),
     ]
     .map(|(name, response)| (name.to_owned(), response))
     .into();
@@ -148,6 +161,12 @@ fn answers_that_one_request_can_get_have_one_size() {
     let current = Some(Blob(&[0; 2048]));
     assert_eq!(publish, size(Response::Busy { retry_after_seconds: u32::MAX }));
     assert_eq!(publish, size(Response::Refused { code: RefusalCode::Stale, current }));
+    let largest = Some(Blob(&[0; DOCUMENT_BYTES_MAX]));
+    assert_eq!(publish, size(Response::Refused { code: RefusalCode::Stale, current: largest }));
+    assert_eq!(size(Response::Document { document: None }), size(Response::Document { document: largest }));
+    let put = Request::PutDocument { kind: DocumentKind::REVOCATIONS, document: Blob(&[0; DOCUMENT_BYTES_MAX]) };
+    let first = put.encode(Some(Hello::OURS)).expect("it fits").len();
+    assert_eq!(first, LENGTH_BYTES + Bucket::FourKib.bytes(), "the largest document fits the largest request");
     let exact = size(Response::ShelfExact { record: None });
     assert_eq!(exact, size(Response::ShelfExact { record: current }));
     let shelf = size(Response::Shelf { records: vec![], more_after: None, bits: 0 });

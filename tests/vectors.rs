@@ -7,6 +7,9 @@
     reason = "a vector that can't be read is a failure like any other"
 )]
 
+#[path = "vectors/grid.rs"]
+mod grid;
+
 use std::{
     collections::BTreeSet,
     fmt::Debug,
@@ -22,15 +25,21 @@ use anteroom::record::{
 use data_encoding::HEXLOWER;
 
 /// Where the variants are declared; outside their crate the enums are open, so the source is what lists them.
-const DECLARATIONS: [(&str, &str, &str); 4] = [
+const DECLARATIONS: [(&str, &str, &str); 9] = [
     ("RecordDecodeError", "RecordDecodeError.", include_str!("../src/record/encoding.rs")),
     ("ClaimError", "RecordDecodeError.Claim.", include_str!("../src/record/contact.rs")),
     ("AddressError", "AddressError.", include_str!("../src/record/address/mod.rs")),
     ("IdError", "IdError.", include_str!("../src/record/id.rs")),
+    ("GrantDecodeError", "GrantDecodeError.", include_str!("../src/grid/grant.rs")),
+    ("GrantClaimError", "GrantDecodeError.Claim.", include_str!("../src/grid/grant.rs")),
+    ("ChainError", "ChainError.", include_str!("../src/grid/chain.rs")),
+    ("RevocationError", "RevocationError.", include_str!("../src/grid/revocation.rs")),
+    ("InvitationError", "InvitationError.", include_str!("../src/grid/invitation.rs")),
 ];
 
 /// What the files here are about; each kind has a folder and a test.
-const KINDS: [&str; 6] = ["id", "secret", "address", "record", "context", "shelf"];
+const KINDS: [&str; 10] =
+    ["id", "secret", "address", "record", "context", "shelf", "grant", "chain", "revocations", "invitation"];
 /// Frozen messages of the protocol, in a form of their own: `tests/transcripts.rs` reads them.
 const READ_ELSEWHERE: &str = "protocol";
 

@@ -35,10 +35,13 @@ fn kinds(about: &protocol::About) -> Vec<&'static str> {
 }
 
 fn json(about: &protocol::About) -> serde_json::Value {
-    let AdmissionKind::Open = about.admission;
     serde_json::json!({
         "grid": GridId::from_bytes(about.grid).to_string(),
-        "admission": "open",
+        "admission": match about.admission {
+            AdmissionKind::Open => "open",
+            AdmissionKind::Granted => "granted",
+            AdmissionKind::Listed => "listed",
+        },
         "addresses": kinds(about),
         "record_bytes_max": about.record_bytes_max,
         "lifetime_hours_max": about.lifetime_hours_max,
@@ -55,7 +58,11 @@ fn json(about: &protocol::About) -> serde_json::Value {
 }
 
 fn text(about: &protocol::About) -> String {
-    let AdmissionKind::Open = about.admission;
+    let who = match about.admission {
+        AdmissionKind::Open => "whoever signs for this grid",
+        AdmissionKind::Granted => "whoever has a grant of this grid",
+        AdmissionKind::Listed => "whom the introducer's operator lists",
+    };
     let lookup = match about.lookup {
         LookupMode::Prefix { bits } => format!("by a prefix of {bits} bits, which names a crowd"),
         LookupMode::Exact => "by the node's whole hash".into(),
@@ -66,7 +73,7 @@ fn text(about: &protocol::About) -> String {
     };
     format!(
         "grid             {}\n\
-         who may publish  whoever signs for this grid\n\
+         who may publish  {who}\n\
          addresses        {}\n\
          records          up to {} bytes, for up to {} hours ({} for new nodes at the moment)\n\
          lookup           {lookup}\n\

@@ -28,6 +28,12 @@ pub(super) enum Exit {
     /// Some introducers took the record, others did not.
     #[cfg(feature = "client")]
     Partly = 7,
+    /// The audit found a weakness, and nothing worse.
+    #[cfg(feature = "audit")]
+    AuditWeak = 8,
+    /// The audit found a leak.
+    #[cfg(feature = "audit")]
+    AuditLeak = 9,
 }
 
 impl From<Exit> for ExitCode {
@@ -99,7 +105,7 @@ impl fmt::Display for Failure {
     }
 }
 
-#[cfg(any(feature = "client", feature = "server"))]
+#[cfg(any(feature = "client", feature = "server", feature = "grid-admin"))]
 impl From<crate::keys::KeyFileError> for Failure {
     fn from(error: crate::keys::KeyFileError) -> Self {
         let exit = match &error {

@@ -36,6 +36,14 @@ pub(super) fn configuration() -> Result<PathBuf, Failure> {
     let (grid, made) = match keys::load_grid(key) {
         Ok(secret) => (secret.id(), false),
         Err(KeyFileError::NotFound(_)) => (new_grid(key)?, true),
+        // What is in it is not known without its passphrase, which has no business on this machine.
+        Err(error @ (KeyFileError::Malformed(_) | KeyFileError::Secret { .. })) => {
+            return Err(Failure::from(error).hint(format_args!(
+                "where {KEY} is under a passphrase: run `anteroom init introducer --grid grid1…` with the id that \
+                 `anteroom grid init` printed, and move {KEY} to another machine; where it is damaged, restore it from \
+                 your backup"
+            )));
+        }
         Err(error) => return Err(error.into()),
     };
     let text = setup::introducer_template().replace(GRID_PLACEHOLDER, &grid.to_string());
@@ -48,8 +56,9 @@ pub(super) fn configuration() -> Result<PathBuf, Failure> {
          In {here}:\n\
          \x20 {CONFIG}  its settings, each explained\n\
          \x20 {KEY}         {key_is}\n\
-         Move {KEY} to another machine, with a copy: the introducer does not need it. Who has it is the grid's owner.\n\
-         When it is lost, the grid goes on as it is, and nobody can ever change again who may publish in it.\n"
+         Move {KEY} to another machine, with a copy: the introducer does not need it, and it has no passphrase. Who has\n\
+         it is the grid's owner. An open grid never uses it; one where only nodes with a grant may publish can't do\n\
+         without it (`policy` in {CONFIG}), so when it is lost, this grid can't become one.\n"
     ));
     Ok(config.to_owned())
 }

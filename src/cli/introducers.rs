@@ -10,9 +10,10 @@ use super::{
     proxy::{Proxy, Reaches},
 };
 use crate::{
-    client::{Client, ClientError, ClientSettings, Introducer, LOOKUP_BITS_EXACT},
+    ambient,
+    client::{Client, ClientError, ClientSettings, Freshness, Introducer, LOOKUP_BITS_EXACT},
     config::NodeConfig,
-    record::{AddressKinds, GridId},
+    record::GridId,
 };
 
 /// Where a reading command looks.
@@ -56,9 +57,14 @@ impl Whom {
             (_, Some(config)) => introducers(config)?,
             (_, None) => return Err(missing("the introducer", "--introducer ….onion:80")),
         };
-        let socks = self.proxy.socket(config.as_ref());
-        let addresses = config.map_or_else(AddressKinds::default, |config| config.addresses);
-        let client = client(socks, grid, addresses, exact)?;
+        let mut settings = ClientSettings::new(self.proxy.socket(config.as_ref()), grid);
+        if let Some(config) = config {
+            (settings.addresses, settings.granted) = (config.addresses, config.granted);
+        }
+        if exact {
+            settings.lookup_bits_max = LOOKUP_BITS_EXACT;
+        }
+        let client = client(settings)?;
         Ok(Asked { client, introducers })
     }
 }
@@ -115,8 +121,24 @@ impl Asked {
         }
     }
 
-    /// Says what was received and not shown, if anything was.
+    /// Says when the word of the introducers on who is out can't be trusted any more.
+    pub(super) fn tell_stale(&self) {
+        match self.client.freshness() {
+            None | Some(Freshness::Fresh { .. }) => {}
+            Some(Freshness::Stale { since }) => output::say(format_args!(
+                "This grid is stale: its list of revoked nodes is overdue by {} h. Whoever runs the grid is late, or the\n\
+                 introducer withholds a newer one: ask another introducer.",
+                ambient::wall().hours_since(since)
+            )),
+            Some(Freshness::Missing) => output::say(
+                "This grid is stale: no introducer that was asked has its list of revoked nodes. Ask whoever runs the grid.",
+            ),
+        }
+    }
+
+    /// Says what was received and not shown, if anything was, and whether the grid is stale.
     pub(super) fn tell_dropped(&self) {
+        self.tell_stale();
         let dropped = self.client.dropped();
         let reasons = [
             (dropped.malformed, "malformed"),
@@ -127,6 +149,8 @@ impl Asked {
             (dropped.issued_in_future, "from the future (check `date -u`)"),
             (dropped.signature, "with a wrong signature"),
             (dropped.not_newer, "not newer than one already seen"),
+            (dropped.grant, "without a grant that allows it"),
+            (dropped.revoked, "of a node that was revoked"),
         ];
         let told: Vec<_> =
             reasons.iter().filter(|(count, _)| *count > 0).map(|(count, reason)| format!("{count} {reason}")).collect();
@@ -147,13 +171,15 @@ pub(super) fn introducers(config: &NodeConfig) -> Result<Vec<Introducer>, Failur
 }
 
 /// A client for one command.
-pub(super) fn client(socks: PathBuf, grid: GridId, addresses: AddressKinds, exact: bool) -> Result<Client, Failure> {
-    let mut settings = ClientSettings::new(socks, grid);
-    settings.addresses = addresses;
-    if exact {
-        settings.lookup_bits_max = LOOKUP_BITS_EXACT;
-    }
+fn client(settings: ClientSettings) -> Result<Client, Failure> {
     Client::new(settings).map_err(system("no client can be made"))
+}
+
+/// A client that publishes, and the introducers of its configuration.
+pub(super) fn publisher(config: &NodeConfig, proxy: &Proxy) -> Result<(Client, Vec<Introducer>), Failure> {
+    let mut settings = ClientSettings::new(proxy.socket(Some(config)), config.grid);
+    settings.addresses = config.addresses;
+    Ok((client(settings)?, introducers(config)?))
 }
 
 /// Runs a command of a client on an event loop of its own; SIGINT and SIGTERM end it as they end any program.

@@ -5,6 +5,12 @@
 
 #[cfg(feature = "client")]
 mod about;
+#[cfg(feature = "audit")]
+mod audit;
+#[cfg(feature = "audit-host")]
+mod audit_host;
+#[cfg(all(feature = "audit", feature = "client"))]
+mod audit_remote;
 #[cfg(feature = "carrier-loopback")]
 mod bridge;
 #[cfg(feature = "carrier-tor")]
@@ -12,14 +18,20 @@ mod carrier;
 #[cfg(any(feature = "client", feature = "server"))]
 mod client_auth;
 mod failure;
+#[cfg(feature = "audit")]
+mod findings;
 #[cfg(feature = "server")]
 mod first_run;
 mod generate;
+#[cfg(any(feature = "client", feature = "grid-admin"))]
+mod grant_file;
+#[cfg(feature = "grid-admin")]
+mod grid;
 #[cfg(feature = "server")]
 mod introducer;
 #[cfg(feature = "client")]
 mod introducers;
-#[cfg(any(feature = "client", feature = "server"))]
+#[cfg(any(feature = "client", feature = "server", feature = "grid-admin"))]
 mod keygen;
 #[cfg(feature = "client")]
 mod list;
@@ -65,7 +77,7 @@ use failure::Failure;
 const ABOUT: &str = "An introducer for grids that live behind Tor and I2P";
 const EXIT_CODES: &str = "Exit codes: 0 done; 1 failed; 2 wrong usage, configuration or key file; 3 refused by the \
     introducer; 4 introducer or network not reachable; 5 introducer busy; 6 not found; 7 some introducers took the record and \
-    others did not.";
+    others did not; 8 the audit found a weakness; 9 it found a leak.";
 
 #[derive(Parser)]
 #[command(name = "anteroom", version, about = ABOUT, max_term_width = 100)]
@@ -98,8 +110,12 @@ enum Command {
     /// Say that this machine's clock is right, after an introducer found it jumping
     #[cfg(feature = "server")]
     ConfirmClock(introducer::ConfirmClock),
+    /// Run a grid: its key, who is let in, who is out
+    #[cfg(feature = "grid-admin")]
+    #[command(subcommand)]
+    Grid(grid::Grid),
     /// The key of a grid
-    #[cfg(any(feature = "client", feature = "server"))]
+    #[cfg(all(any(feature = "client", feature = "server"), not(feature = "grid-admin")))]
     #[command(subcommand)]
     Grid(keygen::Grid),
     /// The key of an introducer's onion address
@@ -133,6 +149,9 @@ enum Command {
     /// Rehearse the whole job on a private Tor network of this machine
     #[cfg(feature = "rehearse")]
     Rehearse(rehearse::Rehearse),
+    /// Judge configurations, units, running services and programs: is this installation safe?
+    #[cfg(feature = "audit")]
+    Audit(Box<audit::Audit>),
     /// Offer a SOCKS port of 127.0.0.1 as an AF_UNIX socket
     #[cfg(feature = "carrier-loopback")]
     SocksBridge(bridge::SocksBridge),
@@ -185,6 +204,8 @@ impl Command {
             Self::Watch(command) => Some(&command.whom),
             Self::About(command) => Some(&command.whom),
             Self::Node(command) => command.reaches(),
+            #[cfg(feature = "grid-admin")]
+            Self::Grid(command) => command.reaches(),
             _ => None,
         }
     }
@@ -213,7 +234,7 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Introducer(command) => command.run(),
         #[cfg(feature = "server")]
         Command::ConfirmClock(command) => command.run(),
-        #[cfg(any(feature = "client", feature = "server"))]
+        #[cfg(any(feature = "client", feature = "server", feature = "grid-admin"))]
         Command::Grid(command) => command.run(),
         #[cfg(feature = "server")]
         Command::OnionKey(command) => command.run(),
@@ -233,6 +254,8 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Carrier(command) => command.run(),
         #[cfg(feature = "rehearse")]
         Command::Rehearse(command) => command.run(),
+        #[cfg(feature = "audit")]
+        Command::Audit(command) => command.run(),
         #[cfg(feature = "carrier-loopback")]
         Command::SocksBridge(command) => command.run(),
         Command::Completions(arguments) => arguments.run(command()),

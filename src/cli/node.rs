@@ -6,7 +6,8 @@ use clap::{Args, Subcommand};
 
 use super::{
     failure::{Exit, Failure},
-    keygen::{Keygen, seed},
+    grant_file,
+    keygen::{self, Keygen, seed},
     output,
     proxy::Reaches,
     publish, record_file, show,
@@ -15,7 +16,7 @@ use crate::{
     ambient,
     config::NodeConfig,
     keys::{self, SeqCounter},
-    record::{ContactRecord, NodeSecret, Seq, VerifiedRecord},
+    record::{ContactRecord, Lifetime, NodeId, NodeSecret, Seq, Timestamp, VerifiedRecord},
 };
 
 #[derive(Subcommand)]
@@ -63,7 +64,7 @@ impl Node {
             Self::Keygen(arguments) => {
                 let secret = NodeSecret::from_seed(seed()?);
                 keys::create_node(&arguments.out, &secret)?;
-                arguments.tell("node", &secret.id().to_string())?;
+                keygen::tell("node", &secret.id().to_string(), arguments.json)?;
                 output::say(format_args!(
                     "The secret key is in {}. Keep a copy: who loses it has to become another node.\n\
                      In a node.toml beside it: key = {:?}",
@@ -117,20 +118,52 @@ impl Signer {
                  anteroom node withdraw",
             ));
         }
+        let (issued, node) = (ambient::wall(), self.secret.id());
+        let (grants, lifetime) = grants(config, node, says, issued)?;
         let record = ContactRecord {
             grid: config.grid,
-            node: self.secret.id(),
+            node,
             seq: self.counter.advance_beyond(seq)?,
-            issued: ambient::wall(),
-            lifetime: config.lifetime,
+            issued,
+            lifetime,
             nickname: if says == Says::Services { config.nickname.clone() } else { None },
             services: if says == Says::Services { config.services.clone() } else { Vec::new() },
-            grants: Vec::new(),
+            grants,
         };
         record.sign(&self.secret).map_err(|error| {
             Failure::new(Exit::Usage, format_args!("the record can't be signed: {error}"))
                 .hint("shorten what the configuration says")
         })
+    }
+}
+
+/// The grants of a record, and how long it may hold: no longer than they do.
+fn grants(
+    config: &NodeConfig,
+    node: NodeId,
+    says: Says,
+    issued: Timestamp,
+) -> Result<(Vec<Vec<u8>>, Lifetime), Failure> {
+    let Some(path) = &config.grant else { return Ok((Vec::new(), config.lifetime)) };
+    let file = grant_file::read(path)?;
+    let unfit =
+        |why: &str, hint: &str| Err(Failure::new(Exit::Usage, format_args!("{}: {why}", path.display())).hint(hint));
+    if file.grid != config.grid {
+        return unfit("the grant is of another grid", "name the grant of this grid in `grant`");
+    }
+    if file.key != node {
+        return unfit("the grant is for another node", "ask for one for this node: `anteroom node show` tells its id");
+    }
+    let offered = config.services.iter().find(|service| !file.chain.rights().services.admits(&service.name));
+    if let (Says::Services, Some(service)) = (says, offered) {
+        let why = format!("the grant does not allow the service `{}`", service.name);
+        return unfit(&why, "take the service out of the configuration, or ask for a wider grant");
+    }
+    let left = file.chain.expires().hours_since(issued);
+    let hours = left.min(config.lifetime.hours().into()) as u16;
+    match Lifetime::from_hours(hours) {
+        Some(lifetime) => Ok((file.grants, lifetime)),
+        None => unfit("the grant has expired", "ask whoever gave it to you for another one"),
     }
 }
 

@@ -119,7 +119,7 @@ impl From<Refusal> for Failure {
     }
 }
 
-const fn reason(code: RefusalCode) -> &'static str {
+pub(super) const fn reason(code: RefusalCode) -> &'static str {
     match code {
         RefusalCode::TooLarge => "the record is larger than 2048 bytes; shorten it",
         RefusalCode::Malformed | RefusalCode::NotCanonical => {
@@ -139,6 +139,25 @@ const fn reason(code: RefusalCode) -> &'static str {
         RefusalCode::LifetimeTooLong => {
             "the introducer gives new nodes less time at the moment; lower `lifetime_hours` (`anteroom about` says to what)"
         }
+        RefusalCode::NoGrant => {
+            "only nodes with a grant may publish; ask whoever runs the grid for one, and name its file in node.toml: grant = \"node.grant\""
+        }
+        RefusalCode::GrantChain | RefusalCode::GrantSignature => {
+            "the grant does not lead from this grid to this node; ask for another one"
+        }
+        RefusalCode::GrantExpired => "the grant has expired; ask whoever runs the grid for another one",
+        RefusalCode::OutlivesGrant => {
+            "the record holds for longer than its grant; sign again, or lower `lifetime_hours`"
+        }
+        RefusalCode::Revoked => "this node, or somebody who granted to it, was revoked; ask whoever runs the grid",
+        RefusalCode::Rights => {
+            "this node has no right to offer one of its services; take it out, or ask for a wider grant"
+        }
+        RefusalCode::NotListed => "the introducer's operator does not list this node; ask for it",
+        RefusalCode::IssuerFull => {
+            "too many nodes rest on whoever granted to this one; ask for a grant by somebody else"
+        }
+        RefusalCode::InvitationUsed => "the invitation was used for another node; ask for another one",
         RefusalCode::Full => "the introducer is full; try later, or use another one",
     }
 }

@@ -9,7 +9,7 @@ use clap::Args;
 
 use super::{
     failure::{Exit, Failure},
-    introducers::{block_on, client, introducers},
+    introducers::{self, block_on},
     node::{Says, Signer},
     outcomes::{Outcomes, Refusal},
     output,
@@ -160,8 +160,8 @@ pub(super) struct Resign<'a> {
 impl Publisher {
     /// For all introducers of a configuration.
     pub(super) fn new(config: &NodeConfig, proxy: &Proxy) -> Result<Self, Failure> {
-        let client = client(proxy.socket(Some(config)), config.grid, config.addresses, false)?;
-        Ok(Self { client, introducers: introducers(config)? })
+        let (client, introducers) = introducers::publisher(config, proxy)?;
+        Ok(Self { client, introducers })
     }
 
     fn sign_and_publish(&self, config: &NodeConfig, says: Says) -> Result<Outcomes, Failure> {

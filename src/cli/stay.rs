@@ -12,7 +12,11 @@ use super::{
     proxy::Proxy,
     publish::{Publisher, Resign},
 };
-use crate::{ambient, config::NodeConfig, record::SECONDS_PER_HOUR};
+use crate::{
+    ambient,
+    config::NodeConfig,
+    record::{Lifetime, SECONDS_PER_HOUR},
+};
 
 /// Who could not be reached is tried again after so long: a restart of tor or of an introducer is over by then.
 const RETRY_MILLIS_MIN: u64 = 300_000;
@@ -48,10 +52,12 @@ async fn keep(
 ) -> Failure {
     let mut signed_once = false;
     loop {
-        let due = ambient::steady_millis() + half_life_millis(&config);
+        let started = ambient::steady_millis();
         match publish(&config, proxy, &mut signer).await {
             Ok(outcomes) => {
                 signed_once = true;
+                // Of the record, which may hold for less than is configured: no longer than its grants.
+                let due = started + half_life_millis(outcomes.record.claims().lifetime);
                 tell(&outcomes, json);
                 output::say(format_args!("Next record in about {} h", hours_until(due)));
                 // Whoever has the record has it: a retry may be broken off at any moment.
@@ -130,8 +136,8 @@ fn tell(outcomes: &Outcomes, json: bool) {
 }
 
 /// Half of the lifetime, more or less by chance.
-fn half_life_millis(config: &NodeConfig) -> u64 {
-    jittered(u64::from(config.lifetime.hours()) * SECONDS_PER_HOUR * 1000 / 2)
+fn half_life_millis(lifetime: Lifetime) -> u64 {
+    jittered(u64::from(lifetime.hours()) * SECONDS_PER_HOUR * 1000 / 2)
 }
 
 /// × U(0.75, 1.25).
@@ -168,7 +174,7 @@ mod tests {
         const HOUR_MILLIS: u64 = SECONDS_PER_HOUR * 1000;
         for hours in [LIFETIME_HOURS_MIN, 96, 720] {
             let whole = u64::from(hours) * HOUR_MILLIS;
-            let pauses: Vec<_> = (0..1000).map(|_| half_life_millis(&config(hours))).collect();
+            let pauses: Vec<_> = (0..1000).map(|_| half_life_millis(config(hours).lifetime)).collect();
             assert!(pauses.iter().all(|pause| (whole * 3 / 8..=whole * 5 / 8).contains(pause)));
             assert!(pauses.iter().all(|pause| pause + HOUR_MILLIS < whole));
             assert!(pauses.iter().max() > pauses.iter().min(), "at moments nobody can predict");

@@ -17,7 +17,7 @@ pub(super) struct Watch {
     /// Only nodes that offer this service
     #[arg(long, value_name = "NAME")]
     service: Option<ServiceName>,
-    /// Print JSON, an object a line: `{"event":"record","record":{…}}`, `{"event":"caught_up"}`, `{"event":"tick"}`
+    /// Print JSON, an object a line: `{"event":"record","record":{…}}`, `{"event":"revoked","node":…}`, `{"event":"caught_up"}`, `{"event":"tick"}`
     #[arg(long)]
     json: bool,
 }
@@ -31,7 +31,12 @@ impl Watch {
                 .await?;
             loop {
                 match subscription.next().await {
-                    Ok(event) => self.tell(&event)?,
+                    Ok(event) => {
+                        self.tell(&event)?;
+                        if event == Event::CaughtUp {
+                            asked.tell_stale();
+                        }
+                    }
                     Err(crate::client::ClientError::Ended) => return Ok(()),
                     Err(error) => output::say(format_args!("{error} (trying again by itself)")),
                 }
@@ -44,9 +49,15 @@ impl Watch {
             (Event::Record(record), true) => {
                 output::data(serde_json::json!({ "event": "record", "record": output::json(record) }))
             }
+            (Event::Revoked(node), true) => {
+                output::data(serde_json::json!({ "event": "revoked", "node": node.to_string() }))
+            }
             (Event::CaughtUp, true) => output::data(serde_json::json!({ "event": "caught_up" })),
             (Event::Tick, true) => output::data(serde_json::json!({ "event": "tick" })),
             (Event::Record(record), false) => output::data(output::text(record, ambient::wall())),
+            (Event::Revoked(node), false) => {
+                output::data(format_args!("{node}\n  is out: what was listed of it counts no more"))
+            }
             (Event::CaughtUp, false) => {
                 output::say("That is all for now; changes follow.");
                 Ok(())

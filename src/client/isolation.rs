@@ -26,6 +26,8 @@ pub(super) enum Role {
     Read,
     /// Apart from lookups, since it names its node in full.
     Evidence,
+    /// What the grid's key signed. Apart from the others: who brings a list is near to who runs the grid.
+    Documents,
 }
 
 impl Role {
@@ -36,6 +38,7 @@ impl Role {
             Self::Lookup => "lookup",
             Self::Read => "read",
             Self::Evidence => "evidence",
+            Self::Documents => "documents",
         }
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! Everything an introducer sends is a claim. A record is shown when it is of the grid, was asked for, holds by the own
 //! clock, contains admitted addresses alone, and its node signed it; what fails is dropped and counted
-//! ([`Client::dropped`]). Each role has circuits of its own, renewed hourly, so that an introducer can't tell that who
+//! ([`Client::dropped`]). Where the grid lets in whom it granted it ([`ClientSettings::granted`]), the grid's list of revoked
+//! keys is asked for first, and only records whose grants hold are shown. Each role has circuits of its own, renewed hourly, so that an introducer can't tell that who
 //! publishes also reads. A question costs one round trip, on a stream that is open already or with the connection itself.
 //!
 //! ```no_run
@@ -25,11 +26,13 @@
 //! ```
 
 mod connection;
+mod documents;
 mod error;
 mod introducer;
 mod isolation;
 mod listing;
 mod lookup;
+mod members;
 mod pages;
 mod received;
 mod seen;
@@ -39,6 +42,7 @@ mod subscription;
 
 use std::{io, sync::Arc, time::Duration};
 
+pub use documents::{Delivered, Freshness};
 pub use error::ClientError;
 pub use introducer::{Introducer, IntroducerError};
 use isolation::Role;
@@ -156,6 +160,7 @@ impl Client {
     /// # Errors
     /// See [`ClientError`]; `ShelfTooLong` when the client's own maximum is too low for the size of the grid.
     pub async fn lookup(&self, introducer: &Introducer, node: NodeId) -> Result<Option<VerifiedRecord>, ClientError> {
+        documents::refresh(&self.shared, introducer, true).await?;
         lookup::lookup(&self.shared, introducer, node).await
     }
 
@@ -170,6 +175,7 @@ impl Client {
         service: Option<ServiceName>,
         since: Option<Timestamp>,
     ) -> Result<Listing, ClientError> {
+        documents::refresh(&self.shared, introducer, false).await?;
         let connection = self.shared.open(introducer, Role::Read).await?;
         let deadlines = self.shared.settings().deadlines;
         Listing::start(connection, self.shared.sieve().clone(), deadlines, service, since).await

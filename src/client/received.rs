@@ -6,6 +6,7 @@ use std::sync::{
     atomic::{AtomicU64, Ordering::Relaxed},
 };
 
+use super::{members::Members, settings::ClientSettings};
 use crate::{
     directory::CLOCK_SKEW_HOURS_MAX,
     record::{
@@ -34,6 +35,10 @@ pub struct Dropped {
     pub signature: u64,
     /// In a subscription: no newer than what was shown of this node.
     pub not_newer: u64,
+    /// In a granted grid: without grants that allow it.
+    pub grant: u64,
+    /// In a granted grid: resting on a key that was revoked.
+    pub revoked: u64,
 }
 
 /// Why one record is not shown.
@@ -47,12 +52,14 @@ pub(super) enum DropReason {
     IssuedInFuture,
     Signature,
     NotNewer,
+    Grant,
+    Revoked,
 }
 
 /// Counts of [`Dropped`], shared by all that a client does.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
-    counts: [AtomicU64; 8],
+    counts: [AtomicU64; 10],
 }
 
 impl Tally {
@@ -63,9 +70,30 @@ impl Tally {
     }
 
     pub(super) fn dropped(&self) -> Dropped {
-        let [malformed, wrong_grid, not_asked, address_kind, expired, issued_in_future, signature, not_newer] =
-            self.counts.each_ref().map(|count| count.load(Relaxed));
-        Dropped { malformed, wrong_grid, not_asked, address_kind, expired, issued_in_future, signature, not_newer }
+        let [
+            malformed,
+            wrong_grid,
+            not_asked,
+            address_kind,
+            expired,
+            issued_in_future,
+            signature,
+            not_newer,
+            grant,
+            revoked,
+        ] = self.counts.each_ref().map(|count| count.load(Relaxed));
+        Dropped {
+            malformed,
+            wrong_grid,
+            not_asked,
+            address_kind,
+            expired,
+            issued_in_future,
+            signature,
+            not_newer,
+            grant,
+            revoked,
+        }
     }
 }
 
@@ -98,12 +126,19 @@ impl Asked {
 pub(super) struct Sieve {
     grid: GridId,
     addresses: AddressKinds,
+    members: Option<Arc<Members>>,
     tally: Arc<Tally>,
 }
 
 impl Sieve {
-    pub(super) const fn new(grid: GridId, addresses: AddressKinds, tally: Arc<Tally>) -> Self {
-        Self { grid, addresses, tally }
+    pub(super) fn new(settings: &ClientSettings, tally: Arc<Tally>) -> Self {
+        let members = settings.granted.then(|| Arc::new(Members::new()));
+        Self { grid: settings.grid, addresses: settings.addresses, members, tally }
+    }
+
+    /// Who belongs, where that is asked.
+    pub(super) fn members(&self) -> Option<&Members> {
+        self.members.as_deref()
     }
 
     pub(super) fn tally(&self) -> &Arc<Tally> {
@@ -151,8 +186,13 @@ impl Sieve {
         if claims.issued > now.plus_hours(CLOCK_SKEW_HOURS_MAX) {
             return Err(DropReason::IssuedInFuture);
         }
-        // Last, since it costs most.
-        record.verify().map_err(|_| DropReason::Signature)
+        let member = self.members().map(|members| Ok((members, members.read(claims)?))).transpose()?;
+        // Last, since they cost most.
+        let record = record.verify().map_err(|_| DropReason::Signature)?;
+        if let Some((members, chain)) = member {
+            members.prove(chain)?;
+        }
+        Ok(record)
     }
 
     fn of_grid(&self, bytes: &[u8]) -> Result<SignedRecord, DropReason> {

@@ -20,6 +20,9 @@ pub struct ClientSettings {
     pub grid: GridId,
     /// What a record may contain to be shown: onion and I2P addresses by default.
     pub addresses: AddressKinds,
+    /// Show only nodes with grants that lead back to the grid's key and are not revoked, whatever an introducer lists. For
+    /// grids that let in whom they granted it; `false` by default.
+    pub granted: bool,
     /// Never more bits of a lookup than this, whatever an introducer asks for. [`LOOKUP_BITS_EXACT`] allows exact lookups.
     pub lookup_bits_max: u16,
     /// How long anything may take.
@@ -33,6 +36,7 @@ impl ClientSettings {
             socks: socks.into(),
             grid,
             addresses: AddressKinds::default(),
+            granted: false,
             lookup_bits_max: LOOKUP_BITS_MAX_DEFAULT,
             deadlines: Deadlines::default(),
         }

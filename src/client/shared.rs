@@ -30,7 +30,7 @@ pub(super) struct Shared {
 impl Shared {
     pub(super) fn new(settings: ClientSettings) -> io::Result<Self> {
         Ok(Self {
-            sieve: Sieve::new(settings.grid, settings.addresses, Arc::new(Tally::default())),
+            sieve: Sieve::new(&settings, Arc::new(Tally::default())),
             settings,
             secret: Arc::new(IsolationSecret::draw()?),
             identity: "".into(),
@@ -62,9 +62,14 @@ impl Shared {
         &self.sieve
     }
 
+    /// How many hours this client has lived.
+    pub(super) fn hour(&self) -> u64 {
+        self.secret.hour(ambient::steady_millis())
+    }
+
     /// A stream of its own, which is not kept for another question.
     pub(super) async fn open(&self, introducer: &Introducer, role: Role) -> Result<Connection, ClientError> {
-        let hour = self.secret.hour(ambient::steady_millis());
+        let hour = self.hour();
         let isolation = self.isolation(introducer, role, &[], hour);
         Connection::open(&self.settings, introducer, &isolation).await
     }
@@ -79,7 +84,7 @@ impl Shared {
         request: &Request<'_>,
         read: impl FnOnce(Response<'_>) -> Result<T, ClientError>,
     ) -> Result<T, ClientError> {
-        let hour = self.secret.hour(ambient::steady_millis());
+        let hour = self.hour();
         let isolation = self.isolation(introducer, role, subject, hour);
         let mut connection = match self.ask_warm(&isolation, request).await? {
             Some(connection) => connection,

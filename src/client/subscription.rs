@@ -6,9 +6,11 @@ use tokio::{sync::mpsc, task::JoinHandle};
 
 use super::{
     connection::Connection,
+    documents,
     error::ClientError,
     introducer::Introducer,
     isolation::Role,
+    members::{self, Members},
     pages::PageBudget,
     received::{Asked, DropReason, offers},
     seen::Seen,
@@ -18,7 +20,7 @@ use crate::{
     ambient,
     directory::CLOCK_SKEW_HOURS_MAX,
     protocol::{Blob, Request, Response},
-    record::{ServiceName, Timestamp, VerifiedRecord},
+    record::{NodeId, ServiceName, Timestamp, VerifiedRecord},
 };
 
 /// Events that wait for the caller. Few: behind them the stream itself is what waits, and an introducer resets slow readers.
@@ -33,6 +35,8 @@ pub enum Event {
     /// A record, newer than any that was told of its node. One that does not name the service that was asked for, or no
     /// service at all, says that its node ceased to offer it.
     Record(VerifiedRecord),
+    /// In a granted grid: whatever was told of this node counts no more, as it, or somebody who let it in, was revoked.
+    Revoked(NodeId),
     /// Everything listed was told. Again after each stream that was lost.
     CaughtUp,
     /// The introducer is there; about every minute.
@@ -153,6 +157,7 @@ impl Follower {
 
     /// Opens a stream and asks for what may have changed.
     async fn open(&self) -> Result<Connection, ClientError> {
+        documents::refresh(&self.shared, &self.introducer, false).await?;
         let mut connection = self.shared.open(&self.introducer, Role::Read).await?;
         let request = Request::Watch {
             service: self.service.as_ref().map(ServiceName::as_str),
@@ -173,6 +178,7 @@ impl Follower {
 
     /// Reads one stream until it is of no use any more.
     async fn follow(&mut self, mut connection: Connection) -> Result<Infallible, Stop> {
+        self.tell_revoked().await?;
         let deadlines = self.shared.settings().deadlines;
         let from_nothing = self.resume_from(ambient::wall()).is_none();
         let mut budget = PageBudget::new();
@@ -226,11 +232,21 @@ impl Follower {
             sieve.tally().count(DropReason::NotAsked);
             return None;
         }
-        if self.seen.advance(claims.node, claims.seq).is_none() {
+        let keys = sieve.members().map_or_else(Box::default, |_| members::keys(claims));
+        if self.seen.advance(claims.node, claims.seq, keys).is_none() {
             sieve.tally().count(DropReason::NotNewer);
             return None;
         }
         Some(record)
+    }
+
+    /// An introducer ends streams when keys are revoked, and the list was asked for before this one was opened.
+    async fn tell_revoked(&mut self) -> Result<(), Stop> {
+        let Some(list) = self.shared.sieve().members().and_then(Members::newest) else { return Ok(()) };
+        for node in self.seen.forget_revoked(list.list()) {
+            self.tell(Ok(Event::Revoked(node))).await?;
+        }
+        Ok(())
     }
 
     async fn tell(&self, event: Result<Event, ClientError>) -> Result<(), Stop> {

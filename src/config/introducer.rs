@@ -8,11 +8,11 @@ use super::{
     ConfigError, KeyProblem, beside, deserialize,
     limits::{RawLimits, ServerLimits, TICK_SECONDS_DEFAULT},
     problem::{Bad, parse_head, parse_number},
-    read,
+    read, roll,
     tor::{OnionConfig, RawTor, TorConfig},
 };
 use crate::{
-    directory::{AdmissionPolicy, Policy},
+    directory::{AdmissionPolicy, Policy, Roll},
     record::{AddressKinds, GridId},
 };
 
@@ -41,6 +41,10 @@ pub struct IntroducerConfig {
     pub state: PathBuf,
     /// The grid, who may publish, which addresses, and the limits of the directory.
     pub policy: Policy,
+    /// The file of the nodes that may publish, where the operator lists them; [`IntroducerConfig::read_list`] reads it.
+    pub list: Option<PathBuf>,
+    /// The operator's copy of the grid's list of revoked keys.
+    pub revocations: Option<PathBuf>,
     /// How clients shall ask for a node.
     pub lookup: LookupRule,
     /// How changes are delivered.
@@ -93,10 +97,22 @@ impl IntroducerConfig {
     /// # Errors
     /// See [`ConfigError`].
     pub fn load(file: &Path) -> Result<Self, ConfigError> {
-        Self::parse(&read(file)?, file)
+        Self::parse(&read(file)?, file)?.read_list(file)
     }
 
-    /// Parses `text`, which is in `file`.
+    /// Reads the list of nodes that `file` names, if it names one.
+    ///
+    /// # Errors
+    /// See [`ConfigError`].
+    pub fn read_list(mut self, file: &Path) -> Result<Self, ConfigError> {
+        if let (AdmissionPolicy::Listed(nodes), Some(list)) = (&mut self.policy.admission, &self.list) {
+            *nodes = roll::load(list).map_err(|bad| bad.in_file(file))?;
+        }
+        Ok(self)
+    }
+
+    /// Parses `text`, which is in `file`. Where the operator lists nodes, nobody may publish before
+    /// [`IntroducerConfig::read_list`].
     ///
     /// # Errors
     /// See [`ConfigError`].
@@ -138,6 +154,8 @@ struct RawIntroducer {
 #[serde(deny_unknown_fields)]
 struct RawAdmission {
     policy: Option<String>,
+    list: Option<PathBuf>,
+    revocations: Option<PathBuf>,
 }
 
 #[derive(Default, Deserialize)]
@@ -176,6 +194,8 @@ impl RawIntroducer {
             carrier_uids: parse_uids(self.carrier_uids)?,
             state: beside(file, &state),
             policy,
+            list: self.admission.list.map(|path| beside(file, &path)),
+            revocations: self.admission.revocations.map(|path| beside(file, &path)),
             lookup: self.lookup.parse()?,
             watch: self.watch.parse()?,
             carrier: parse_carrier(self.carrier.as_deref())?,
@@ -188,9 +208,18 @@ impl RawIntroducer {
 
 impl RawAdmission {
     fn parse(&self) -> Result<AdmissionPolicy, Bad> {
-        match self.policy.as_deref() {
-            None | Some("open") => Ok(AdmissionPolicy::Open),
-            Some(_) => Err(Bad::new("admission.policy", KeyProblem::Choice(&["\"open\""]))),
+        match (self.policy.as_deref(), &self.list) {
+            (None | Some("open"), _) => Ok(AdmissionPolicy::Open),
+            (Some("granted"), _) => Ok(AdmissionPolicy::Granted),
+            (Some("listed"), Some(_)) => Ok(AdmissionPolicy::Listed(Roll::default())),
+            (Some("listed"), None) => {
+                let add = "list = \"members.list\", with the file that names the nodes";
+                Err(Bad::new("admission.list", KeyProblem::Missing { add }))
+            }
+            (Some(_), _) => {
+                let words = &["\"open\"", "\"granted\"", "\"listed\""];
+                Err(Bad::new("admission.policy", KeyProblem::Choice(words)))
+            }
         }
     }
 }

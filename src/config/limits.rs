@@ -13,6 +13,8 @@ pub const NEW_KEYS_PER_HOUR_MAX_DEFAULT: u32 = 10_000;
 pub const UPDATES_PER_KEY_PER_HOUR_MAX_DEFAULT: u16 = 60;
 /// A quarter of what one slow core checks, so that answers keep coming under a flood of records.
 pub const VERIFICATIONS_PER_SECOND_MAX_DEFAULT: u32 = 5_000;
+/// A tenth of the store: whoever lets others in can't fill it alone.
+pub const RECORDS_PER_ISSUER_MAX_DEFAULT: u32 = 10_000;
 /// Two records each: 4 MiB. Keys that run twice are few; who makes them on purpose shall not fill the store.
 pub const EVIDENCE_MAX_DEFAULT: u32 = 1_024;
 /// Five times the records of [`RECORDS_MAX_DEFAULT`]: the database keeps old pages until a change is durable.
@@ -85,6 +87,7 @@ impl Default for ServerLimits {
 #[serde(deny_unknown_fields)]
 pub(super) struct RawLimits {
     records_max: Option<i64>,
+    records_per_issuer_max: Option<i64>,
     new_keys_per_hour_max: Option<i64>,
     updates_per_key_per_hour_max: Option<i64>,
     verifications_per_second_max: Option<i64>,
@@ -103,6 +106,12 @@ impl RawLimits {
     pub(super) fn parse_policy(&self, policy: &mut Policy) -> Result<(), Bad> {
         policy.records_max =
             parse_number("limits.records_max", self.records_max, RECORDS_MAX_DEFAULT, (1, RECORDS_MAX_MAX))?;
+        policy.records_per_issuer_max = parse_number(
+            "limits.records_per_issuer_max",
+            self.records_per_issuer_max,
+            RECORDS_PER_ISSUER_MAX_DEFAULT,
+            (1, RECORDS_MAX_MAX),
+        )?;
         policy.new_keys_per_hour_max = parse_number(
             "limits.new_keys_per_hour_max",
             self.new_keys_per_hour_max,

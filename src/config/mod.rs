@@ -3,13 +3,15 @@
 //! What is wrong is told by file, key and remedy. Relative paths are relative to the file's directory, so that a file means
 //! the same wherever a command is started.
 
-#[cfg(feature = "server")]
+#[cfg(any(feature = "audit", feature = "server"))]
 mod introducer;
-#[cfg(feature = "server")]
+#[cfg(any(feature = "audit", feature = "server"))]
 mod limits;
-#[cfg(feature = "client")]
+#[cfg(any(feature = "audit", feature = "client"))]
 mod node;
 mod problem;
+#[cfg(any(feature = "audit", feature = "server"))]
+mod roll;
 mod tor;
 
 use std::{
@@ -18,19 +20,21 @@ use std::{
     path::{Path, PathBuf},
 };
 
-#[cfg(feature = "server")]
+#[cfg(any(feature = "audit", feature = "server"))]
 pub use introducer::{CarrierKind, INTRODUCER_TEMPLATE, IntroducerConfig, LookupRule, WatchRule};
-#[cfg(feature = "server")]
+#[cfg(any(feature = "audit", feature = "server"))]
 pub use limits::{
     BANDWIDTH_KIB_PER_SECOND_MAX_DEFAULT, BANDWIDTH_PER_CIRCUIT_KIB_PER_SECOND_MAX_DEFAULT, CIRCUITS_MAX_DEFAULT,
-    EVIDENCE_MAX_DEFAULT, NEW_KEYS_PER_HOUR_MAX_DEFAULT, RECORDS_MAX_DEFAULT, STORE_BYTES_MAX_DEFAULT,
-    STREAMS_MAX_DEFAULT, STREAMS_PER_CIRCUIT_MAX_DEFAULT, ServerLimits, TICK_SECONDS_DEFAULT,
+    EVIDENCE_MAX_DEFAULT, NEW_KEYS_PER_HOUR_MAX_DEFAULT, RECORDS_MAX_DEFAULT, RECORDS_PER_ISSUER_MAX_DEFAULT,
+    STORE_BYTES_MAX_DEFAULT, STREAMS_MAX_DEFAULT, STREAMS_PER_CIRCUIT_MAX_DEFAULT, ServerLimits, TICK_SECONDS_DEFAULT,
     UPDATES_PER_KEY_PER_HOUR_MAX_DEFAULT, VERIFICATIONS_PER_SECOND_MAX_DEFAULT, WATCHERS_MAX_DEFAULT,
 };
-#[cfg(feature = "client")]
+#[cfg(any(feature = "audit", feature = "client"))]
 pub use node::{INTRODUCERS_MAX, LIFETIME_HOURS_DEFAULT, NODE_TEMPLATE, NodeConfig, SOCKS_DEFAULT};
 pub use problem::{ConfigError, KeyProblem};
-#[cfg(feature = "server")]
+#[cfg(any(feature = "audit", feature = "server"))]
+pub use roll::LISTED_MAX;
+#[cfg(any(feature = "audit", feature = "server"))]
 pub use tor::OnionConfig;
 pub use tor::TorConfig;
 

@@ -37,6 +37,8 @@ pub struct NodeConfig {
     pub grid: GridId,
     /// File of the node's secret key; a reader has none.
     pub key: Option<PathBuf>,
+    /// File of the node's grants, where the grid asks for them.
+    pub grant: Option<PathBuf>,
     /// Onion or I2P addresses, in the order in which they are tried.
     pub introducers: Vec<Address>,
     /// AF_UNIX socket of a SOCKS5 proxy; `None`: Tor inside this program, for the time of each command.
@@ -49,6 +51,8 @@ pub struct NodeConfig {
     pub lifetime: Lifetime,
     /// Which kinds of addresses the grid admits.
     pub addresses: AddressKinds,
+    /// Show only nodes whose grants hold.
+    pub granted: bool,
     /// Sorted by name, each name once.
     pub services: Vec<Service>,
 }
@@ -77,11 +81,13 @@ struct RawNode {
     version: Option<i64>,
     grid: Option<String>,
     key: Option<PathBuf>,
+    grant: Option<PathBuf>,
     #[serde(default)]
     introducers: Vec<String>,
     socks: Option<PathBuf>,
     nickname: Option<String>,
     lifetime_hours: Option<i64>,
+    granted: Option<bool>,
     #[serde(default)]
     addresses: RawAddresses,
     #[serde(default)]
@@ -123,6 +129,7 @@ impl RawNode {
         Ok(NodeConfig {
             grid,
             key: self.key.map(|key| beside(file, &key)),
+            grant: self.grant.map(|grant| beside(file, &grant)),
             introducers: parse_introducers(&self.introducers)?,
             socks: self.socks.as_deref().map(|socks| beside(file, socks)),
             tor: self.tor.parse(file)?,
@@ -130,6 +137,7 @@ impl RawNode {
             lifetime: Lifetime::from_hours(hours)
                 .ok_or_else(|| Bad::new("lifetime_hours", KeyProblem::Claim(ClaimError::Lifetime)))?,
             addresses,
+            granted: self.granted.unwrap_or_default(),
             services: parse_services(&self.service, addresses)?,
         })
     }

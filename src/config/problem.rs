@@ -133,6 +133,32 @@ pub enum KeyProblem {
     /// A key of an onion service in the file of a node.
     #[error("only an introducer has an onion service of its own")]
     ServiceOnly,
+    /// The list of nodes can't be read.
+    #[error("the file can't be read ({0})")]
+    Unreadable(io::ErrorKind),
+    /// It is not text, or larger than a list can be.
+    #[error("the file is no list of nodes: it is not text, or too large")]
+    NotAList,
+    /// A line of the list that does not start with a node.
+    #[error("line {line}: not the id of a node: {error}")]
+    ListNode {
+        /// Which, from 1.
+        line: usize,
+        /// What is wrong with the id.
+        error: IdError,
+    },
+    /// A line of the list that does not say what the node may offer.
+    #[error("line {line}: not `any`, and no names of services")]
+    ListServices {
+        /// Which, from 1.
+        line: usize,
+    },
+    /// A node that is listed twice.
+    #[error("line {line}: this node is there twice")]
+    ListTwice {
+        /// Which, from 1.
+        line: usize,
+    },
     /// Any other claim of the record.
     #[error("{0}")]
     Claim(ClaimError),
@@ -175,6 +201,14 @@ impl KeyProblem {
                 127.0.0.1:47000; run the proxy as a service of its own"
                 .into(),
             Self::ServiceOnly => "take the line out; a node's own service belongs to the torrc of the node".into(),
+            Self::Unreadable(_) => {
+                "check the path, which is seen from the directory of this file, and who may read it".into()
+            }
+            Self::NotAList => "name a text file with one node a line".into(),
+            Self::ListNode { .. } | Self::ListServices { .. } => {
+                "write a node a line, such as: node1… storage relay   or: node1… any".into()
+            }
+            Self::ListTwice { .. } => "take one of the two lines out".into(),
             Self::Claim(_) => "change the value".into(),
         }
     }
@@ -193,7 +227,7 @@ impl Bad {
     }
 
     /// The same, with the name of the table in front of the key.
-    #[cfg(feature = "client")]
+    #[cfg(any(feature = "audit", feature = "client"))]
     pub(super) fn within(self, table: &str) -> Self {
         Self::new(format!("{table}, {}", self.key), self.problem)
     }

@@ -7,7 +7,7 @@ use std::{
 
 use serde::Deserialize;
 
-#[cfg(feature = "server")]
+#[cfg(any(feature = "audit", feature = "server"))]
 use super::problem::parse_number;
 use super::{KeyProblem, beside, problem::Bad};
 use crate::net::LoopbackTarget;
@@ -15,12 +15,12 @@ use crate::net::LoopbackTarget;
 /// Where Tor keeps its cache, its guards and, for an introducer, the key of its address.
 const STATE_DEFAULT: &str = "tor";
 /// What clients write behind the onion address.
-#[cfg(feature = "server")]
+#[cfg(any(feature = "audit", feature = "server"))]
 const PORT_DEFAULT: u16 = 80;
 /// Tor's own bounds (rend-spec-v3); three is its default.
-#[cfg(feature = "server")]
+#[cfg(any(feature = "audit", feature = "server"))]
 const INTRODUCTION_POINTS: (u16, u16) = (3, 20);
-#[cfg(feature = "server")]
+#[cfg(any(feature = "audit", feature = "server"))]
 const INTRODUCTION_POINTS_DEFAULT: u16 = 3;
 /// More than a person collects; each costs a connection attempt.
 const BRIDGES_MAX: usize = 32;
@@ -58,7 +58,7 @@ impl TorConfig {
 }
 
 /// Settings of the onion service.
-#[cfg(feature = "server")]
+#[cfg(any(feature = "audit", feature = "server"))]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OnionConfig {
     /// The port behind the onion address.
@@ -109,7 +109,7 @@ impl RawTor {
         })
     }
 
-    #[cfg(feature = "server")]
+    #[cfg(any(feature = "audit", feature = "server"))]
     pub(super) fn parse_onion(&self, file: &Path) -> Result<OnionConfig, Bad> {
         let points = parse_number(
             "tor.introduction_points",
@@ -127,7 +127,7 @@ impl RawTor {
     }
 
     /// A key that means nothing without an onion service is a misunderstanding, and told as one.
-    #[cfg(feature = "client")]
+    #[cfg(any(feature = "audit", feature = "client"))]
     pub(super) fn refuse_onion(&self) -> Result<(), Bad> {
         let given = [
             ("tor.port", self.port.is_some()),

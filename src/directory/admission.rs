@@ -2,15 +2,22 @@
 
 use alloc::sync::Arc;
 
-use super::{clock::CLOCK_SKEW_HOURS_MAX, entry::Entry};
-use crate::record::{AddressKind, AddressKinds, ContactRecord, GridId, Seq, Timestamp};
+use super::{Roll, clock::CLOCK_SKEW_HOURS_MAX, entry::Entry};
+use crate::{
+    grid::{Chain, ChainError, Rights, VerifiedRevocations},
+    record::{AddressKind, AddressKinds, ContactRecord, GridId, NodeId, Seq, Timestamp},
+};
 
 /// Who may publish.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AdmissionPolicy {
     /// Whoever signs for this grid.
     Open,
+    /// Whoever shows grants that lead from the grid's key to the node, and none of whose keys is revoked.
+    Granted,
+    /// Whom the operator lists. Grants are not looked at: the same record may be for other introducers, too.
+    Listed(Roll),
 }
 
 /// The rules of one introducer.
@@ -32,6 +39,8 @@ pub struct Policy {
     pub verifications_per_second_max: u32,
     /// Proofs of equivocation kept at most.
     pub evidence_max: u32,
+    /// Keys kept that rest on one issuer's grants, the grid's own key excepted.
+    pub records_per_issuer_max: u32,
 }
 
 impl Policy {
@@ -46,6 +55,7 @@ impl Policy {
             updates_per_key_per_hour_max: 60,
             verifications_per_second_max: 5_000,
             evidence_max: 1_024,
+            records_per_issuer_max: 10_000,
         }
     }
 }
@@ -60,6 +70,36 @@ pub enum Rejection {
     /// An open grid has no use for grants, and does not store them.
     #[error("the grid is open: records carry no grants here")]
     Grants,
+    /// The grid is granted, and the record carries no grant.
+    #[error("the record carries no grant, and only nodes that were granted it may publish here")]
+    NoGrant,
+    /// The grants do not lead from the grid's key to the node.
+    #[error("the grants do not lead from the grid to the node: {0}")]
+    GrantChain(ChainError),
+    /// The signature of a grant does not hold.
+    #[error("the signature of a grant does not hold")]
+    GrantSignature,
+    /// A grant has ended.
+    #[error("a grant has expired")]
+    GrantExpired,
+    /// The record would hold on when a grant it rests on has ended.
+    #[error("the record holds for longer than its grants")]
+    OutlivesGrant,
+    /// A key of the chain is revoked.
+    #[error("the node, or somebody who granted to it, was revoked")]
+    Revoked,
+    /// A service that the node may not offer.
+    #[error("the node offers a service that it has no right to")]
+    Rights,
+    /// The operator does not list the node.
+    #[error("the node is not on the introducer's list")]
+    NotListed,
+    /// As many keys as may rest on one issuer do.
+    #[error("too many nodes rest on one who granted to this one")]
+    IssuerFull,
+    /// Another node is listed through the same invitation.
+    #[error("the invitation was used for another node")]
+    InvitationUsed,
     /// A kind of address the grid does not admit.
     #[error("an address is of a kind this grid does not admit: {0}")]
     AddressKind(AddressKind),
@@ -120,11 +160,43 @@ pub(super) fn refuse_wrong_grid(policy: &Policy, claims: &ContactRecord) -> Resu
     if claims.grid == policy.grid { Ok(()) } else { Err(Rejection::WrongGrid) }
 }
 
-pub(super) fn refuse_grants(policy: &Policy, claims: &ContactRecord) -> Result<(), Rejection> {
-    match policy.admission {
-        AdmissionPolicy::Open if claims.grants.is_empty() => Ok(()),
-        AdmissionPolicy::Open => Err(Rejection::Grants),
+pub(super) fn refuse_grants(claims: &ContactRecord) -> Result<(), Rejection> {
+    if claims.grants.is_empty() { Ok(()) } else { Err(Rejection::Grants) }
+}
+
+pub(super) fn refuse_without_grant(claims: &ContactRecord) -> Result<(), Rejection> {
+    if claims.grants.is_empty() { Err(Rejection::NoGrant) } else { Ok(()) }
+}
+
+/// A record ends with its grants at the latest: so it ends for everybody who has it, by each one's own clock.
+pub(super) fn refuse_grant_time(wall: Timestamp, chain: &Chain, claims: &ContactRecord) -> Result<(), Rejection> {
+    if chain.issued() > wall.plus_hours(CLOCK_SKEW_HOURS_MAX) {
+        return Err(Rejection::IssuedInFuture);
     }
+    if chain.expires() <= wall {
+        return Err(Rejection::GrantExpired);
+    }
+    if claims.expires() > chain.expires() { Err(Rejection::OutlivesGrant) } else { Ok(()) }
+}
+
+/// Whoever is revoked takes along all that was granted below.
+pub(super) fn refuse_revoked(revocations: Option<&VerifiedRevocations>, keys: &[NodeId]) -> Result<(), Rejection> {
+    match revocations {
+        Some(list) if keys.iter().any(|key| list.list().revokes(key)) => Err(Rejection::Revoked),
+        _ => Ok(()),
+    }
+}
+
+pub(super) fn refuse_rights(rights: &Rights, claims: &ContactRecord) -> Result<(), Rejection> {
+    if rights.admit(claims) { Ok(()) } else { Err(Rejection::Rights) }
+}
+
+pub(super) fn refuse_unlisted(roll: &Roll, claims: &ContactRecord) -> Result<(), Rejection> {
+    let Some(services) = roll.services(&claims.node) else {
+        return Err(Rejection::NotListed);
+    };
+    let admitted = claims.services.iter().all(|service| services.admits(&service.name));
+    if admitted { Ok(()) } else { Err(Rejection::Rights) }
 }
 
 pub(super) fn refuse_addresses(policy: &Policy, claims: &ContactRecord) -> Result<(), Rejection> {

@@ -1,6 +1,6 @@
 //! One entry a key, kept small: a million of them fit a small machine.
 
-use alloc::{sync::Arc, vec::Vec};
+use alloc::{boxed::Box, sync::Arc, vec::Vec};
 
 use super::{Now, Rejection, feed::Position};
 use crate::record::{
@@ -20,6 +20,10 @@ pub(super) struct Entry {
     expires: Timestamp,
     pub(super) floor_until: Timestamp,
     pub(super) updates: Updates,
+    /// What it rests on: the keys its chain of grants leads through, down to its node; none without a verified chain.
+    pub(super) keys: Box<[NodeId]>,
+    /// Hidden by policy or by a revocation, and kept as a floor.
+    pub(super) barred: bool,
     kinds: u8,
 }
 
@@ -29,6 +33,7 @@ impl Entry {
         claims: &ContactRecord,
         floor_until: Timestamp,
         updates: Option<Updates>,
+        keys: Box<[NodeId]>,
     ) -> Self {
         Self {
             record,
@@ -37,14 +42,18 @@ impl Entry {
             expires: claims.expires(),
             floor_until,
             updates: updates.unwrap_or_default(),
+            keys,
+            barred: false,
             kinds: claims.addresses().fold(0, |kinds, address| kinds | bit(address.kind())),
         }
     }
 
-    /// Neither expired by the wall clock nor against the policy in force.
+    /// Neither expired by the wall clock, nor against the policy in force, nor revoked.
     pub(super) fn shown(&self, now: Timestamp, admitted: AddressKinds) -> bool {
         let every = [AddressKind::Onion, AddressKind::I2p, AddressKind::Clearnet];
-        now < self.expires && every.into_iter().all(|kind| self.kinds & bit(kind) == 0 || admitted.admits(kind))
+        !self.barred
+            && now < self.expires
+            && every.into_iter().all(|kind| self.kinds & bit(kind) == 0 || admitted.admits(kind))
     }
 
     /// Whose it is, read from where every record of this version has it.
@@ -116,6 +125,14 @@ impl Slots {
 
     pub(super) fn entry(&self, slot: Slot) -> Option<&Entry> {
         self.entries.get(slot.0 as usize)?.as_ref()
+    }
+
+    pub(super) fn entry_mut(&mut self, slot: Slot) -> Option<&mut Entry> {
+        self.entries.get_mut(slot.0 as usize)?.as_mut()
+    }
+
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Entry> {
+        self.entries.iter_mut().flatten()
     }
 
     pub(super) fn remove(&mut self, slot: Slot) -> Option<Entry> {

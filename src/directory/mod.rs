@@ -8,10 +8,14 @@ mod admission;
 mod clock;
 mod entry;
 mod feed;
+mod members;
 mod quota;
+mod revision;
+mod roll;
 mod shelf;
 
 use alloc::{
+    boxed::Box,
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
     vec::Vec,
@@ -22,11 +26,17 @@ pub use clock::{CLOCK_JUMP_HOURS_MAX, CLOCK_SKEW_HOURS_MAX, Marks, Now};
 use entry::{Entry, Slot, Slots};
 pub use feed::{Cursor, Filter, Gap, Page, RECORDS_SCANNED_PER_PAGE_MAX};
 use feed::{Feeds, Position};
+use members::Members;
 use quota::Quota;
 pub use quota::{Bucket, Rate};
+pub use revision::Revision;
+pub use roll::Roll;
 pub use shelf::{RECORDS_PER_SHELF_MIN, Shelf};
 
-use crate::record::{ContactRecord, HashedNodeId, NodeId, ServiceName, SignedRecord, Timestamp, VerifiedRecord};
+use crate::{
+    grid::VerifiedChain,
+    record::{ContactRecord, HashedNodeId, NodeId, ServiceName, SignedRecord, Timestamp, VerifiedRecord},
+};
 
 /// Entries forgotten in one step, so that a step stays short.
 pub const EXPIRIES_PER_STEP_MAX: usize = 1024;
@@ -96,6 +106,7 @@ pub struct Directory {
     by_floor: BTreeSet<(Timestamp, Slot)>,
     feeds: Feeds,
     evidence: BTreeMap<NodeId, [Arc<[u8]>; 2]>,
+    members: Members,
     in_flight: BTreeSet<NodeId>,
     in_flight_new: u32,
 }
@@ -112,17 +123,26 @@ impl Directory {
             by_hash: BTreeMap::new(),
             by_floor: BTreeSet::new(),
             evidence: BTreeMap::new(),
+            members: Members::new(),
             in_flight: BTreeSet::new(),
             in_flight_new: 0,
         }
     }
 
     /// Takes back what the store kept. The record was verified again; policy is not asked, since what was accepted stays
-    /// (and is hidden where policy does not admit it any more).
-    pub fn restore(&mut self, accepted: Timestamp, floor_until: Timestamp, record: VerifiedRecord) {
+    /// (and is hidden where policy does not admit it any more). `chain` is that of its grants, where policy asks for one.
+    pub fn restore(
+        &mut self,
+        accepted: Timestamp,
+        floor_until: Timestamp,
+        record: VerifiedRecord,
+        chain: Option<&VerifiedChain>,
+    ) {
         let (bytes, claims) = record.into_parts();
         let floor_until = floor_until.max(claims.expires());
-        let entry = Entry::new(bytes.into(), &claims, floor_until, None);
+        let keys = self.restored_keys(&claims, chain);
+        self.members.charge(&keys);
+        let entry = Entry::new(bytes.into(), &claims, floor_until, None, keys);
         let services = entry::service_names(&claims);
         let hashed = HashedNodeId::new(&self.policy.grid, &claims.node);
         let position = self.feeds.restored(accepted);
@@ -145,12 +165,13 @@ impl Directory {
         self.clock.observe(now);
         let claims = record.claims();
         admission::refuse_wrong_grid(&self.policy, claims)?;
-        admission::refuse_grants(&self.policy, claims)?;
         admission::refuse_addresses(&self.policy, claims)?;
         admission::refuse_time_window(now.wall, self.clock.marks().forgotten_until, claims)?;
-        self.quota.refuse_verification(now, circuit)?;
+        let chain = self.screen_member(now, claims)?;
+        let checks = 1 + self.checks_due(chain.as_ref()) as u64;
+        self.quota.refuse_verification(now, circuit, checks)?;
         match self.current(&claims.node) {
-            Some(entry) if *entry.record == *record.bytes() => Ok(Screening::AlreadyCurrent),
+            Some(entry) if *entry.record == *record.bytes() && !entry.barred => Ok(Screening::AlreadyCurrent),
             current => {
                 let proven = self.evidence.contains_key(&claims.node);
                 admission::refuse_stale(current, claims.seq)?;
@@ -168,18 +189,22 @@ impl Directory {
         self.clock.observe(now);
         let (bytes, claims) = record.into_parts();
         admission::refuse_wrong_grid(&self.policy, &claims)?;
-        admission::refuse_grants(&self.policy, &claims)?;
         admission::refuse_addresses(&self.policy, &claims)?;
         admission::refuse_time_window(now.wall, self.clock.marks().forgotten_until, &claims)?;
-        let current = self.current(&claims.node);
+        let chain = self.screen_member(now, &claims)?;
         admission::refuse_in_flight(self.in_flight.contains(&claims.node))?;
+        let standing = self.prove(chain)?;
+        let current = self.current(&claims.node);
+        let held = current.map_or(&[][..], |entry| &entry.keys);
+        self.members.refuse_full_issuer(&self.policy, &standing, held)?;
         let Some(entry) = current else {
             self.quota.refuse_new_key(now, self.listed() + self.in_flight_new, &claims)?;
             let floor_until = claims.expires();
-            let entry = Entry::new(bytes.into(), &claims, floor_until, None);
+            let entry = Entry::new(bytes.into(), &claims, floor_until, None, standing.keys);
             return Ok(Admission::Change(self.reserve(entry, &claims, true)));
         };
         if *entry.record == *bytes {
+            self.stand(&claims.node, standing.keys);
             return Ok(Admission::AlreadyCurrent);
         }
         admission::refuse_stale(current, claims.seq)?;
@@ -188,7 +213,7 @@ impl Directory {
         }
         let updates = entry.updates.next(now, self.policy.updates_per_key_per_hour_max, claims.is_withdrawal())?;
         let floor_until = entry.floor_until.max(claims.expires());
-        let entry = Entry::new(bytes.into(), &claims, floor_until, Some(updates));
+        let entry = Entry::new(bytes.into(), &claims, floor_until, Some(updates), standing.keys);
         Ok(Admission::Change(self.reserve(entry, &claims, false)))
     }
 
@@ -203,6 +228,7 @@ impl Directory {
     /// Forgets a change that could not be made durable.
     pub fn abandon(&mut self, change: Change) {
         self.release(&change);
+        self.members.discharge(&change.entry.keys);
     }
 
     /// Forgets entries whose floor has passed and returns their keys, at most [`EXPIRIES_PER_STEP_MAX`] a call. Nothing is
@@ -303,11 +329,13 @@ impl Directory {
         &self.policy
     }
 
-    /// Takes new rules. The grid stays: another grid is another introducer.
-    pub fn reload(&mut self, policy: Policy) {
+    /// Takes new rules. The grid stays: another grid is another introducer. `true` when other nodes than before may be
+    /// listed, which no record says.
+    pub fn reload(&mut self, policy: Policy) -> bool {
         let grid = self.policy.grid;
         self.quota.reload(&policy);
         self.policy = Policy { grid, ..policy };
+        self.judge_again()
     }
 
     fn current(&self, node: &NodeId) -> Option<&Entry> {
@@ -332,9 +360,20 @@ impl Directory {
         self.restore_evidence(evidence);
     }
 
+    /// A record that is kept is one of a member's (again), by its own chain: policy changed since it came.
+    fn stand(&mut self, node: &NodeId, keys: Box<[NodeId]>) {
+        let slot = self.by_hash.get(&HashedNodeId::new(&self.policy.grid, node)).copied();
+        let Some(entry) = slot.and_then(|slot| self.slots.entry_mut(slot)) else { return };
+        self.members.charge(&keys);
+        self.members.discharge(&entry.keys);
+        entry.keys = keys;
+        entry.barred = self.members.bars(&self.policy.admission, entry);
+    }
+
     fn reserve(&mut self, entry: Entry, claims: &ContactRecord, new_key: bool) -> Change {
         self.in_flight.insert(claims.node);
         self.in_flight_new += u32::from(new_key);
+        self.members.charge(&entry.keys);
         Change {
             node: claims.node,
             record: Arc::clone(&entry.record),
@@ -359,6 +398,8 @@ impl Directory {
         };
         let floor_until = entry.floor_until;
         entry.position = position;
+        // What rests on a key may have been revoked while the record was on its way to the disk.
+        entry.barred = self.members.bars(&self.policy.admission, &entry);
         let slot = self.slots.insert(entry);
         self.feeds.insert(position, slot, services, removal || services.is_empty());
         self.by_hash.insert(hashed, slot);
@@ -369,6 +410,7 @@ impl Directory {
     fn remove(&mut self, hashed: HashedNodeId, slot: Slot) -> Option<Removed> {
         self.by_hash.remove(&hashed);
         let entry = self.slots.remove(slot)?;
+        self.members.discharge(&entry.keys);
         self.by_floor.remove(&(entry.floor_until, slot));
         let services = entry.services();
         Some(Removed { removal: self.feeds.remove(entry.position, &services), services })

@@ -105,10 +105,11 @@ impl Quota {
         *self = Self { new_keys_level, verifications_level, ..Self::new(policy) };
     }
 
-    pub(super) fn refuse_verification(&mut self, now: Now, circuit: &mut Bucket) -> Result<(), Rejection> {
+    /// `checks` signatures at once.
+    pub(super) fn refuse_verification(&mut self, now: Now, circuit: &mut Bucket, checks: u64) -> Result<(), Rejection> {
         circuit
-            .take(now, self.verifications_per_circuit, 1)
-            .and_then(|()| self.verifications_level.take(now, self.verifications, 1))
+            .take(now, self.verifications_per_circuit, checks)
+            .and_then(|()| self.verifications_level.take(now, self.verifications, checks))
             .map_err(|retry_millis| Rejection::VerificationBudget { retry_millis })
     }
 

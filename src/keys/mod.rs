@@ -131,7 +131,7 @@ pub fn create_node(path: &Path, secret: &NodeSecret) -> Result<(), KeyFileError>
         return Err(KeyFileError::CounterOfAnother(counter));
     }
     let header = format!("# anteroom node key: keep it secret, keep a copy\n# {}\n", secret.id());
-    create(path, &header, &secret.to_text())
+    create_private(path, text(&header, &secret.to_text()).as_bytes())
 }
 
 /// Writes the secret key of a grid into a new file.
@@ -139,11 +139,16 @@ pub fn create_node(path: &Path, secret: &NodeSecret) -> Result<(), KeyFileError>
 /// # Errors
 /// See [`KeyFileError`]; an existing file is never touched.
 pub fn create_grid(path: &Path, secret: &GridSecret) -> Result<(), KeyFileError> {
+    create_private(path, grid_text(secret).as_bytes())
+}
+
+/// The content of a grid's key file.
+pub(crate) fn grid_text(secret: &GridSecret) -> Zeroizing<String> {
     let header = format!(
         "# anteroom grid key: keep it secret, keep a copy, keep it off the introducer's machine\n# {}\n",
         secret.id()
     );
-    create(path, &header, &secret.to_text())
+    text(&header, &secret.to_text())
 }
 
 /// Reads the secret key of a node.
@@ -151,7 +156,7 @@ pub fn create_grid(path: &Path, secret: &GridSecret) -> Result<(), KeyFileError>
 /// # Errors
 /// See [`KeyFileError`]; a file that others can read is refused.
 pub fn load_node(path: &Path) -> Result<NodeSecret, KeyFileError> {
-    let text = load(path)?;
+    let text = load_private(path, KEY_FILE_BYTES_MAX)?;
     key_line(path, &text)?.parse().map_err(|error| KeyFileError::Secret { path: path.to_owned(), error })
 }
 
@@ -160,8 +165,12 @@ pub fn load_node(path: &Path) -> Result<NodeSecret, KeyFileError> {
 /// # Errors
 /// See [`KeyFileError`]; a file that others can read is refused.
 pub fn load_grid(path: &Path) -> Result<GridSecret, KeyFileError> {
-    let text = load(path)?;
-    key_line(path, &text)?.parse().map_err(|error| KeyFileError::Secret { path: path.to_owned(), error })
+    parse_grid(path, &load_private(path, KEY_FILE_BYTES_MAX)?)
+}
+
+/// The key in the content of a grid's key file.
+pub(crate) fn parse_grid(path: &Path, text: &[u8]) -> Result<GridSecret, KeyFileError> {
+    key_line(path, text)?.parse().map_err(|error| KeyFileError::Secret { path: path.to_owned(), error })
 }
 
 /// The last number used with the key in `key`, also while another process holds the counter. Only to be shown.
@@ -228,18 +237,23 @@ impl SeqCounter {
     }
 }
 
-fn create(path: &Path, header: &str, line: &str) -> Result<(), KeyFileError> {
+fn text(header: &str, line: &str) -> Zeroizing<String> {
     let mut text = Zeroizing::new(String::with_capacity(header.len() + line.len() + 1));
     text.push_str(header);
     text.push_str(line);
     text.push('\n');
+    text
+}
+
+/// Writes a new file that nobody else can read.
+pub(crate) fn create_private(path: &Path, content: &[u8]) -> Result<(), KeyFileError> {
     let mut file = match OpenOptions::new().write(true).create_new(true).mode(MODE).open(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             return Err(KeyFileError::Exists(path.to_owned()));
         }
         opened => opened.map_err(|error| failed(path, error))?,
     };
-    let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).and_then(|()| sync_directory(path));
+    let written = file.write_all(content).and_then(|()| file.sync_all()).and_then(|()| sync_directory(path));
     written.map_err(|error| {
         // Half a key is of no use, and it would be in the way of the next try.
         let _ = fs::remove_file(path);
@@ -247,11 +261,12 @@ fn create(path: &Path, header: &str, line: &str) -> Result<(), KeyFileError> {
     })
 }
 
-fn load(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyFileError> {
+/// Reads a file that nobody else can read.
+pub(crate) fn load_private(path: &Path, bytes_max: usize) -> Result<Zeroizing<Vec<u8>>, KeyFileError> {
     let mut file = open(path)?;
-    let mut buffer = Zeroizing::new(vec![0; KEY_FILE_BYTES_MAX + 1]);
+    let mut buffer = Zeroizing::new(vec![0; bytes_max + 1]);
     let length = fill(&mut file, &mut buffer).map_err(|error| failed(path, error))?;
-    if length > KEY_FILE_BYTES_MAX {
+    if length > bytes_max {
         return Err(KeyFileError::Malformed(path.to_owned()));
     }
     buffer.truncate(length);

@@ -101,11 +101,33 @@ pub enum Request<'a> {
         /// The node.
         node: [u8; 32],
     },
+    /// Take this document of the grid.
+    PutDocument {
+        /// What it is.
+        kind: DocumentKind,
+        /// The signed bytes.
+        #[serde(borrow)]
+        document: Blob<'a>,
+    },
+    /// The newest document of this kind.
+    GetDocument {
+        /// Which.
+        kind: DocumentKind,
+    },
 }
 
 impl Request<'_> {
     /// Number of kinds; what is numbered higher is [`Response::Unsupported`].
-    pub(super) const KINDS: u32 = 7;
+    pub(super) const KINDS: u32 = 9;
+}
+
+/// What the grid's key signs for everybody. Open, unlike an enum: a kind that is not known is [`Response::Unsupported`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DocumentKind(pub u8);
+
+impl DocumentKind {
+    /// The list of revoked keys.
+    pub const REVOCATIONS: Self = Self(0);
 }
 
 /// What an introducer answers.
@@ -120,13 +142,13 @@ pub enum Response<'a> {
     },
     /// To `About`.
     About(About),
-    /// To `Publish`: durable.
+    /// To `Publish` and `PutDocument`: durable.
     Accepted,
-    /// To `Publish`.
+    /// To `Publish` and `PutDocument`.
     Refused {
         /// Why.
         code: RefusalCode,
-        /// With `Stale` and `SeqConflict`: what is listed instead, so that a node can go on from it.
+        /// With `Stale` and `SeqConflict`: what is kept instead, so that whoever signed it can go on from it.
         #[serde(borrow)]
         current: Option<Blob<'a>>,
     },
@@ -176,6 +198,12 @@ pub enum Response<'a> {
         #[serde(borrow)]
         pair: Option<(Blob<'a>, Blob<'a>)>,
     },
+    /// To `GetDocument`.
+    Document {
+        /// The signed bytes, if there are any.
+        #[serde(borrow)]
+        document: Option<Blob<'a>>,
+    },
 }
 
 /// The rules of an introducer.
@@ -208,6 +236,10 @@ pub struct About {
 pub enum AdmissionKind {
     /// Whoever signs for this grid.
     Open,
+    /// Whoever has a grant.
+    Granted,
+    /// Whom the introducer's operator lists.
+    Listed,
 }
 
 /// How an introducer wants to be asked for a node.
@@ -267,11 +299,31 @@ pub enum RefusalCode {
     LifetimeTooLong,
     /// The introducer keeps as many keys as it may.
     Full,
+    /// Only nodes with a grant may publish, and the record carries none.
+    NoGrant,
+    /// The grants do not lead from the grid to the node.
+    GrantChain,
+    /// The signature of a grant does not hold.
+    GrantSignature,
+    /// A grant is over.
+    GrantExpired,
+    /// The record would outlast a grant it rests on.
+    OutlivesGrant,
+    /// A key that the grants lead through is revoked.
+    Revoked,
+    /// A service that the node has no right to offer.
+    Rights,
+    /// The introducer's operator does not list the node.
+    NotListed,
+    /// As many nodes as may rest on one issuer do.
+    IssuerFull,
+    /// Another node is listed through the same invitation.
+    InvitationUsed,
 }
 
 impl RefusalCode {
     /// Every code, for tests and documentation.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 25] = [
         Self::TooLarge,
         Self::Malformed,
         Self::NotCanonical,
@@ -287,5 +339,15 @@ impl RefusalCode {
         Self::Signature,
         Self::LifetimeTooLong,
         Self::Full,
+        Self::NoGrant,
+        Self::GrantChain,
+        Self::GrantSignature,
+        Self::GrantExpired,
+        Self::OutlivesGrant,
+        Self::Revoked,
+        Self::Rights,
+        Self::NotListed,
+        Self::IssuerFull,
+        Self::InvitationUsed,
     ];
 }

@@ -18,8 +18,10 @@
 //! | `Lookup` with up to 255 bits | `Shelf`: every record whose hashed node id starts with the bits, in frames of one size; `more_after` goes into the next request; `bits` is what this introducer wants to be asked with: the longest prefix that keeps 16 records together on average |
 //! | `Lookup` with 256 bits | `ShelfExact`: the record or none, in frames of one size |
 //! | `List` | `Page`s of records in the order of acceptance, as many as there is credit for, without a round trip each, up to the one with `end`; `Credit` adds to it at any time and is ignored after the end |
-//! | `Watch` | `Page`s up to `end`, then `Tick`s of one size at about the announced interval, changed or not; or `Change`s at once where the grid set that (an empty one now and then shows that the stream lives). `Reset`: the reader lags, or the introducer stops; start again |
+//! | `Watch` | `Page`s up to `end`, then `Tick`s of one size at about the announced interval, changed or not; or `Change`s at once where the grid set that (an empty one now and then shows that the stream lives). `Reset`: the reader lags, the introducer stops, or keys were revoked; ask for the list of those, and start again |
 //! | `Evidence` | the two records a node signed with one seq, if that is known |
+//! | `PutDocument` | as `Publish`, for what the grid's key signed; of an unknown kind: `Unsupported` |
+//! | `GetDocument` | `Document`: the newest of its kind, or none |
 //!
 //! Any request may be answered `Busy`. `since_hours` means records accepted in that hour or later, by the introducer's clock;
 //! readers go back two hours further than they remember, duplicates are harmless. Who lists a service from the beginning is
@@ -34,7 +36,7 @@ mod padding;
 
 pub use codec::{FrameError, Opening, Welcomed, frame_length};
 pub use message::{
-    About, AdmissionKind, Blob, HELLO_MAGIC, Hello, LookupMode, PROTOCOL_VERSION, RefusalCode, Request, Response,
-    WatchMode,
+    About, AdmissionKind, Blob, DocumentKind, HELLO_MAGIC, Hello, LookupMode, PROTOCOL_VERSION, RefusalCode, Request,
+    Response, WatchMode,
 };
 pub use padding::{Bucket, LENGTH_BYTES, RECORDS_BYTES_MAX_SHELF, RECORDS_BYTES_MAX_SHELF_EXACT, REQUEST_BUCKET_MAX};

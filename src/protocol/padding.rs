@@ -4,7 +4,7 @@ use super::message::{Request, Response};
 
 /// Bytes of the length in front of a payload.
 pub const LENGTH_BYTES: usize = 4;
-/// The largest request: a publish. An introducer never reads more than this for one frame.
+/// The largest request: a publish, or a document of the grid. An introducer never reads more than this for one frame.
 pub const REQUEST_BUCKET_MAX: Bucket = Bucket::FourKib;
 /// Message tag, counts and flags of an answer that carries records.
 const ENVELOPE_BYTES_MAX: usize = 64;
@@ -60,7 +60,7 @@ impl Request<'_> {
     /// The smallest bucket a request may travel in.
     pub(super) const fn bucket_min(&self) -> Bucket {
         match self {
-            Self::Publish { .. } => Bucket::FourKib,
+            Self::Publish { .. } | Self::PutDocument { .. } => Bucket::FourKib,
             _ => Bucket::OneKib,
         }
     }
@@ -72,6 +72,7 @@ impl Response<'_> {
         match self {
             Self::About(_) | Self::Unsupported | Self::Page { .. } | Self::Reset => Bucket::OneKib,
             Self::Accepted | Self::Refused { .. } | Self::Busy { .. } | Self::ShelfExact { .. } => Bucket::FourKib,
+            Self::Document { .. } => Bucket::FourKib,
             Self::Shelf { .. } | Self::Tick { .. } | Self::Evidence { .. } => Bucket::SixteenKib,
             Self::Change { .. } => Bucket::FourKib,
         }

@@ -68,8 +68,9 @@ struct WireService<'a> {
     attributes: Vec<(&'a str, &'a str)>,
 }
 
-#[derive(Serialize, Deserialize)]
-enum WireAddress<'a> {
+/// An address inside of a signed body.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) enum WireAddress<'a> {
     Onion { key: [u8; 32], port: u16 },
     I2p { hash: [u8; 32], port: u16 },
     I2pBlinded { flags: u8, signature_type: u8, key: [u8; 32], port: u16 },

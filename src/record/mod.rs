@@ -20,8 +20,10 @@ pub use contact::{
     ServiceName,
 };
 pub use context::Context;
+pub(crate) use encoding::WireAddress;
 pub use encoding::{RECORD_VERSION, RecordDecodeError};
 pub use id::{GridId, HashedNodeId, IdError, NodeId};
 pub use secret::{GridSecret, NodeSecret, SecretError};
+pub(crate) use signed::verify as verify_signature;
 pub use signed::{RECORD_BYTES_MAX, SIGNATURE_BYTES, SignError, SignatureError, SignedRecord, VerifiedRecord};
 pub use time::{LIFETIME_HOURS_MAX, Lifetime, SECONDS_PER_HOUR, Timestamp};

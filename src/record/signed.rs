@@ -120,8 +120,8 @@ impl ContactRecord {
     }
 }
 
-/// The one place where a signature is checked.
-fn verify(context: Context, key: &[u8; 32], signed: &[u8]) -> Result<(), SignatureError> {
+/// The one place where a signature is checked, by records and by what a grid signs.
+pub(crate) fn verify(context: Context, key: &[u8; 32], signed: &[u8]) -> Result<(), SignatureError> {
     let (body, signature) = signed.split_last_chunk::<SIGNATURE_BYTES>().ok_or(SignatureError)?;
     let key = VerifyingKey::from_bytes(key).map_err(|_| SignatureError)?;
     key.verify_strict(&context.message(body), &Signature::from_bytes(signature)).map_err(|_| SignatureError)

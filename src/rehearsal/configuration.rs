@@ -105,10 +105,19 @@ mod tests {
 
     #[test]
     fn a_closed_grid_is_open_on_the_stage_and_this_is_told() {
-        let original = "[admission]\npolicy = \"listed\"\nlist = \"/etc/members\"\n[watch]\ndelivery = \"immediate\"\n";
-        let copied = copy(original, CarrierKind::External, Path::new("/stage/network.toml")).unwrap();
-        assert!(!copied.text.contains("members") && !copied.text.contains("listed"), "{}", copied.text);
-        assert!(matches!(copied.told.as_slice(), [told] if told.contains("publish")), "{copied:?}");
+        for admission in ["policy = \"listed\"\nlist = \"/etc/members\"", "policy = \"granted\""] {
+            let original = format!(
+                "version = 1\ngrid = \"{}\"\nsocket = \"s\"\nstate = \"state\"\n[admission]\n{admission}\n\
+                 revocations = \"/etc/revoked\"\n[watch]\ndelivery = \"immediate\"\n\
+                 [limits]\nrecords_per_issuer_max = 7\n",
+                grid()
+            );
+            let (copy, told) = copied(&original, CarrierKind::External);
+            let open = copied(&original.replace(admission, ""), CarrierKind::External).0.policy;
+            assert_eq!((copy.policy.admission, copy.list, copy.revocations), (open.admission, None, None));
+            assert_eq!(copy.policy.records_per_issuer_max, 7);
+            assert!(matches!(told.told.as_slice(), [told] if told.contains("publish")), "{told:?}");
+        }
     }
 
     #[test]

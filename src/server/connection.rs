@@ -8,7 +8,7 @@ use tokio::{
 };
 
 use super::{
-    dispatch,
+    dispatch, documents,
     fairness::{Admitted, Ticket},
     state::Shared,
     streaming,
@@ -16,7 +16,9 @@ use super::{
 use crate::{
     ambient,
     net::{CircuitId, ReadError, Stream, read_frame, read_proxy_line},
-    protocol::{FrameError, Hello, LENGTH_BYTES, Opening, REQUEST_BUCKET_MAX, Request, Response, frame_length},
+    protocol::{
+        DocumentKind, FrameError, Hello, LENGTH_BYTES, Opening, REQUEST_BUCKET_MAX, Request, Response, frame_length,
+    },
 };
 
 /// The carrier writes its line before anything else; it is on this machine.
@@ -162,6 +164,10 @@ impl Connection {
             Some(Request::Watch { service, since_hours }) => streaming::watch(self, service, since_hours).await,
             Some(Request::Publish { record }) => {
                 let answer = dispatch::publish(&self.shared, self.circuit, record.0).await;
+                self.respond(&answer.response()).await
+            }
+            Some(Request::PutDocument { kind: DocumentKind::REVOCATIONS, document }) => {
+                let answer = documents::put_revocations(&self.shared, self.circuit, document.0).await;
                 self.respond(&answer.response()).await
             }
             Some(request) => {

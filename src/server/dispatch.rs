@@ -14,8 +14,8 @@ use crate::{
     directory::{Admission, AdmissionPolicy, Directory, Rejection, Screening},
     net::CircuitId,
     protocol::{
-        About, AdmissionKind, Blob, FrameError, LookupMode, RECORDS_BYTES_MAX_SHELF, RECORDS_BYTES_MAX_SHELF_EXACT,
-        RefusalCode, Request, Response, WatchMode,
+        About, AdmissionKind, Blob, DocumentKind, FrameError, LookupMode, RECORDS_BYTES_MAX_SHELF,
+        RECORDS_BYTES_MAX_SHELF_EXACT, RefusalCode, Request, Response, WatchMode,
     },
     record::{
         HashedNodeId, LIFETIME_HOURS_MAX, NodeId, RECORD_BYTES_MAX, RecordDecodeError, SignatureError, SignedRecord,
@@ -26,7 +26,7 @@ use crate::{
 /// All bits of a hash: an exact lookup.
 pub(super) const EXACT_BITS: u16 = 256;
 /// While the store is checked at the start.
-const RETRY_SECONDS_AT_START: u32 = 5;
+pub(super) const RETRY_SECONDS_AT_START: u32 = 5;
 /// For one key's change to reach the disk.
 const RETRY_MILLIS_IN_FLIGHT: u64 = 1000;
 
@@ -129,9 +129,13 @@ pub(super) fn read(shared: &Shared, request: Request<'_>, version: Option<u8>) -
             let pair = directory.evidence(&NodeId::from_bytes(node));
             Response::Evidence { pair: pair.map(|[first, second]| (Blob(first), Blob(second))) }
         }
+        Request::GetDocument { kind: DocumentKind::REVOCATIONS } => {
+            Response::Document { document: directory.revocations().map(|list| Blob(list.bytes())) }
+        }
         Request::Publish { .. } | Request::List { .. } | Request::Watch { .. } | Request::Credit { .. } => {
             Response::Unsupported
         }
+        Request::PutDocument { .. } | Request::GetDocument { .. } => Response::Unsupported,
     };
     Ok(response.encode(version)?)
 }
@@ -142,6 +146,8 @@ fn about(directory: &Directory, rules: super::state::Rules) -> About {
         grid: *policy.grid.as_bytes(),
         admission: match policy.admission {
             AdmissionPolicy::Open => AdmissionKind::Open,
+            AdmissionPolicy::Granted => AdmissionKind::Granted,
+            AdmissionPolicy::Listed(_) => AdmissionKind::Listed,
         },
         onion: policy.addresses.onion,
         i2p: policy.addresses.i2p,
@@ -167,7 +173,7 @@ pub(super) fn busy(state: &mut State, wait_millis: u64) -> Published {
     Published::Busy { retry_after_seconds: u32::try_from(jittered).unwrap_or(u32::MAX) }
 }
 
-const fn refused(code: RefusalCode) -> Published {
+pub(super) const fn refused(code: RefusalCode) -> Published {
     Published::Refused { code, current: None }
 }
 
@@ -183,7 +189,7 @@ const fn code_of_decode(error: RecordDecodeError) -> RefusalCode {
     }
 }
 
-fn answer_to(state: &mut State, rejection: Rejection) -> Published {
+pub(super) fn answer_to(state: &mut State, rejection: Rejection) -> Published {
     let code = match rejection {
         Rejection::VerificationBudget { retry_millis }
         | Rejection::NewKeyRate { retry_millis }
@@ -195,6 +201,16 @@ fn answer_to(state: &mut State, rejection: Rejection) -> Published {
         Rejection::SeqConflict { current } => {
             return Published::Refused { code: RefusalCode::SeqConflict, current: Some(current) };
         }
+        Rejection::NoGrant => RefusalCode::NoGrant,
+        Rejection::GrantChain(_) => RefusalCode::GrantChain,
+        Rejection::GrantSignature => RefusalCode::GrantSignature,
+        Rejection::GrantExpired => RefusalCode::GrantExpired,
+        Rejection::OutlivesGrant => RefusalCode::OutlivesGrant,
+        Rejection::Revoked => RefusalCode::Revoked,
+        Rejection::Rights => RefusalCode::Rights,
+        Rejection::NotListed => RefusalCode::NotListed,
+        Rejection::IssuerFull => RefusalCode::IssuerFull,
+        Rejection::InvitationUsed => RefusalCode::InvitationUsed,
         Rejection::WrongGrid => RefusalCode::WrongGrid,
         Rejection::Grants => RefusalCode::Grants,
         Rejection::AddressKind(_) => RefusalCode::AddressKind,

@@ -2,10 +2,10 @@
 
 use std::{fs, path::Path, rc::Rc, time::Duration};
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use super::{
-    descriptors,
+    descriptors, documents,
     state::{Completed, Outcome, Rules, Shared, State, Token},
 };
 use crate::{
@@ -28,7 +28,8 @@ pub(super) async fn apply_completions(shared: Shared, mut completions: mpsc::Unb
             return error.to_string();
         }
         let durable = completed.result.is_ok();
-        if completed.tokens.iter().any(|token| !matches!(token, Token::Housekeeping)) {
+        // What is tried by itself where there is no room says nothing about room.
+        if completed.tokens.iter().any(|token| matches!(token, Token::Publish { .. } | Token::Evidence(_))) {
             tell_of_room(&mut state, durable);
         }
         for token in completed.tokens {
@@ -65,8 +66,24 @@ fn settle(state: &mut State, token: Token, durable: bool) {
             directory.abandon(*change);
             let _ = waiting.send(Outcome::NotStored);
         }
+        (Token::Revision { revision, waiting }, true) => {
+            directory.apply_revision(revision);
+            state.announce_revision();
+            tell(waiting, Outcome::Durable);
+        }
+        (Token::Revision { revision, waiting }, false) => {
+            directory.abandon_revision(revision);
+            tell(waiting, Outcome::NotStored);
+        }
         (Token::Evidence(evidence), true) => directory.apply_evidence(evidence),
         (Token::Evidence(_) | Token::Housekeeping, _) => {}
+    }
+}
+
+/// Whoever waited may have gone, or be nobody.
+fn tell(waiting: Option<oneshot::Sender<Outcome>>, outcome: Outcome) {
+    if let Some(waiting) = waiting {
+        let _ = waiting.send(outcome);
     }
 }
 
@@ -128,10 +145,11 @@ pub(super) fn reload(shared: &Shared, config: Result<IntroducerConfig, ConfigErr
         let State { directory, fairness, rules, .. } = &mut *state;
         *rules = Rules::new(&config);
         fairness.reload(&config.limits);
-        if let Some(directory) = directory {
-            directory.reload(config.policy.clone());
+        if directory.as_mut().is_some_and(|directory| directory.reload(config.policy.clone())) {
+            state.announce_revision();
         }
     }
+    documents::take_file(shared, config.revocations.as_deref());
     confirm_clock(shared, &config.state);
     tracing::info!("the configuration was reloaded (socket, state and grid stay as they were)");
 }

@@ -6,6 +6,7 @@
 mod connection;
 mod descriptors;
 mod dispatch;
+mod documents;
 mod fairness;
 mod housekeeping;
 mod load;
@@ -111,6 +112,7 @@ async fn serve(
     })?;
     shared.borrow_mut().open(directory, committer);
     housekeeping::confirm_clock(&shared, &config.state);
+    documents::take_file(&shared, config.revocations.as_deref());
 
     let keeping = tokio::task::spawn_local(housekeeping::keep(Rc::clone(&shared)));
     let applying = housekeeping::apply_completions(Rc::clone(&shared), completions);

@@ -7,8 +7,9 @@ use std::{
 };
 
 use crate::{
-    directory::{Directory, Evidence, Marks, Now, Policy},
-    record::{SignatureError, SignedRecord, Timestamp, VerifiedRecord},
+    directory::{AdmissionPolicy, Directory, Evidence, Marks, Now, Policy},
+    grid::{Chain, KnownGrants, VerifiedChain},
+    record::{ContactRecord, SignatureError, SignedRecord, Timestamp, VerifiedRecord},
     store::{self, Chunk, Loaded, OpenError, Opened, Row, Store},
 };
 
@@ -47,9 +48,14 @@ pub(super) fn restore(
     generation: u64,
 ) -> Result<(Store, Directory), RestartError> {
     let store::Marks { latest_hour, forgotten_until } = opened.marks();
+    let granted = policy.admission == AdmissionPolicy::Granted;
     let mut directory = Directory::new(policy, now, Marks { latest_hour, forgotten_until }, generation);
+    if let Some(list) = opened.revocations() {
+        directory.restore_revocations(list.clone().verify()?);
+    }
     let loaded = thread::scope(|scope| -> Result<Loaded, RestartError> {
-        let mut restoring = Restoring { directory: &mut directory, checkers: Checker::one_a_core(scope) };
+        let checkers = Checker::one_a_core(scope, granted);
+        let mut restoring = Restoring { directory: &mut directory, checkers };
         let mut taken = Ok(());
         let loaded = opened.load(|chunk| {
             if taken.is_ok() {
@@ -102,23 +108,29 @@ impl Restoring<'_> {
         Ok(())
     }
 
-    fn list(&mut self, rows: Vec<(Place, VerifiedRecord)>) -> Result<(), RestartError> {
-        for (place, record) in rows {
+    fn list(&mut self, rows: Vec<CheckedRow>) -> Result<(), RestartError> {
+        for CheckedRow { accepted, floor_until, record, chain } in rows {
             if record.claims().grid != self.directory.policy().grid {
                 return Err(RestartError::WrongGrid);
             }
-            self.directory.restore(place.accepted, place.floor_until, record);
+            self.directory.restore(accepted, floor_until, record, chain.as_ref());
         }
         Ok(())
     }
 }
 
-struct Place {
+/// What a row held, verified.
+struct CheckedRow {
     accepted: Timestamp,
     floor_until: Timestamp,
+    record: VerifiedRecord,
+    chain: Option<VerifiedChain>,
 }
 
-type Checked = Result<Vec<(Place, VerifiedRecord)>, SignatureError>;
+type Checked = Result<Vec<CheckedRow>, SignatureError>;
+
+/// Grants that one thread remembers while it checks: those that many records share.
+const GRANTS_KNOWN_MAX: usize = 4096;
 
 /// A thread that verifies while the store is read and the directory is filled. Chunks come back in the order they went.
 struct Checker {
@@ -128,14 +140,17 @@ struct Checker {
 }
 
 impl Checker {
-    fn one_a_core<'scope>(scope: &'scope thread::Scope<'scope, '_>) -> VecDeque<Self> {
+    /// `granted`: with the grants of each record.
+    fn one_a_core<'scope>(scope: &'scope thread::Scope<'scope, '_>, granted: bool) -> VecDeque<Self> {
         let cores = thread::available_parallelism().map_or(1, usize::from);
-        (0..cores).map(|_| Self::start(scope)).collect()
+        (0..cores).map(|_| Self::start(scope, granted)).collect()
     }
 
-    fn start<'scope>(scope: &'scope thread::Scope<'scope, '_>) -> Self {
+    fn start<'scope>(scope: &'scope thread::Scope<'scope, '_>, granted: bool) -> Self {
         let (rows, unchecked) = mpsc::channel();
         let (done, checked) = mpsc::channel();
+        let mut known = granted.then(|| KnownGrants::new(GRANTS_KNOWN_MAX));
+        let verify = move |rows| verify(rows, known.as_mut());
         scope.spawn(move || unchecked.into_iter().map(verify).try_for_each(|chunk| done.send(chunk)));
         Self { rows, checked, pending: 0 }
     }
@@ -146,17 +161,24 @@ impl Checker {
         self.rows.send(rows).map_err(|_| RestartError::Signature)
     }
 
-    fn checked(&mut self) -> Result<Vec<(Place, VerifiedRecord)>, RestartError> {
+    fn checked(&mut self) -> Result<Vec<CheckedRow>, RestartError> {
         self.pending -= 1;
         Ok(self.checked.recv().map_err(|_| RestartError::Signature)??)
     }
 }
 
-fn verify(rows: Vec<Row>) -> Checked {
-    rows.into_iter()
-        .map(|row| {
-            let place = Place { accepted: row.accepted, floor_until: row.floor_until };
-            row.record.verify().map(|record| (place, record))
-        })
-        .collect()
+fn verify(rows: Vec<Row>, mut known: Option<&mut KnownGrants>) -> Checked {
+    let verify = |row: Row| {
+        let record = row.record.verify()?;
+        let chain = known.as_deref_mut().and_then(|known| prove(record.claims(), known));
+        Ok(CheckedRow { accepted: row.accepted, floor_until: row.floor_until, record, chain })
+    };
+    rows.into_iter().map(verify).collect()
+}
+
+/// The grants of a record; `None` where they prove nothing: it may have come when the policy was another one.
+fn prove(claims: &ContactRecord, known: &mut KnownGrants) -> Option<VerifiedChain> {
+    let chain = Chain::read(&claims.grid, &claims.node, &claims.grants).ok()?.verify(known).ok()?;
+    known.learn(&chain);
+    Some(chain)
 }

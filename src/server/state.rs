@@ -7,7 +7,7 @@ use tokio::sync::{Notify, oneshot, watch};
 use super::{fairness::Fairness, load::Load};
 use crate::{
     config::{IntroducerConfig, LookupRule, WatchRule},
-    directory::{Change, Directory, Evidence, Marks},
+    directory::{Change, Directory, Evidence, Marks, Revision},
     store::{self, Backlog, CommitError, GroupCommit, Write},
 };
 
@@ -21,6 +21,8 @@ pub(super) enum Token {
     Publish { change: Box<Change>, waiting: oneshot::Sender<Outcome> },
     /// A proof.
     Evidence(Evidence),
+    /// A list of revoked keys, and who waits for it; nobody, when it came from a file.
+    Revision { revision: Revision, waiting: Option<oneshot::Sender<Outcome>> },
     /// Deletions and marks: nobody waits.
     Housekeeping,
 }
@@ -53,6 +55,7 @@ pub(super) struct State {
     /// Housekeeping is due now.
     pub(super) reloaded: Rc<Notify>,
     changes: watch::Sender<u64>,
+    revisions: watch::Sender<u64>,
     stopping: watch::Sender<bool>,
     pub(super) streams: watch::Sender<usize>,
 }
@@ -82,6 +85,7 @@ impl State {
             clock_doubt_told: false,
             reloaded: Rc::new(Notify::new()),
             changes: watch::Sender::new(0),
+            revisions: watch::Sender::new(0),
             stopping: watch::Sender::new(false),
             streams: watch::Sender::new(0),
         }
@@ -113,6 +117,15 @@ impl State {
     /// Wakes who waits for changes.
     pub(super) fn announce_change(&self) {
         self.changes.send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    /// Tells watchers that records may be gone without another record that says so.
+    pub(super) fn announce_revision(&self) {
+        self.revisions.send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    pub(super) fn revisions(&self) -> watch::Receiver<u64> {
+        self.revisions.subscribe()
     }
 
     pub(super) fn changes(&self) -> watch::Receiver<u64> {

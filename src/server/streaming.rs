@@ -2,6 +2,8 @@
 
 use std::{rc::Rc, time::Duration};
 
+use tokio::sync::watch;
+
 use super::{
     connection::{Connection, End},
     dispatch::{self, Published},
@@ -67,6 +69,7 @@ pub(super) async fn watch(
     let Some(_place) = Watching::enter(&connection.shared) else {
         return busy(connection).await;
     };
+    let revised = connection.shared.borrow().revisions();
     loop {
         let page = page(connection, &filter, cursor, Form::Page)?;
         cursor = page.cursor;
@@ -77,8 +80,8 @@ pub(super) async fn watch(
     }
     let rules = connection.shared.borrow().rules;
     match rules.watch {
-        WatchRule::Tick { seconds } => watch_in_ticks(connection, &filter, cursor, seconds).await,
-        WatchRule::Immediate => watch_at_once(connection, &filter, cursor).await,
+        WatchRule::Tick { seconds } => watch_in_ticks(connection, &filter, cursor, seconds, revised).await,
+        WatchRule::Immediate => watch_at_once(connection, &filter, cursor, revised).await,
     }
 }
 
@@ -87,9 +90,10 @@ async fn watch_in_ticks(
     filter: &Filter,
     mut cursor: Cursor,
     tick_seconds: u16,
+    mut revised: watch::Receiver<u64>,
 ) -> Result<(), End> {
     loop {
-        pause(connection, jittered(tick_seconds)).await?;
+        pause(connection, jittered(tick_seconds), &mut revised).await?;
         if lags(&connection.shared, cursor) {
             return reset(connection).await;
         }
@@ -99,7 +103,12 @@ async fn watch_in_ticks(
     }
 }
 
-async fn watch_at_once(connection: &mut Connection, filter: &Filter, mut cursor: Cursor) -> Result<(), End> {
+async fn watch_at_once(
+    connection: &mut Connection,
+    filter: &Filter,
+    mut cursor: Cursor,
+    mut revised: watch::Receiver<u64>,
+) -> Result<(), End> {
     let mut changes = connection.shared.borrow().changes();
     let alive_by = tokio::time::sleep(jittered(ALIVE_SECONDS));
     tokio::pin!(alive_by);
@@ -122,17 +131,19 @@ async fn watch_at_once(connection: &mut Connection, filter: &Filter, mut cursor:
                 alive_by.set(tokio::time::sleep(jittered(ALIVE_SECONDS)));
             }
             () = connection.hung_up() => return Err(End::Quiet),
+            _ = revised.changed() => return reset(connection).await,
             _ = stopping.wait_for(|stopping| *stopping) => return reset(connection).await,
         }
     }
 }
 
-/// Waits, unless the reader goes or the introducer stops.
-async fn pause(connection: &mut Connection, time: Duration) -> Result<(), End> {
+/// Waits, unless the reader goes, keys are revoked, or the introducer stops.
+async fn pause(connection: &mut Connection, time: Duration, revised: &mut watch::Receiver<u64>) -> Result<(), End> {
     let mut stopping = connection.stopping();
     tokio::select! {
         () = tokio::time::sleep(time) => Ok(()),
         () = connection.hung_up() => Err(End::Quiet),
+        _ = revised.changed() => reset(connection).await,
         _ = stopping.wait_for(|stopping| *stopping) => reset(connection).await,
     }
 }

@@ -14,7 +14,7 @@ use super::{
     quarantine::{Quarantine, Shared},
     row::{self, Entry, State},
 };
-use crate::record::NodeId;
+use crate::{grid::SignedRevocations, record::NodeId};
 
 /// Rows in a chunk: two megabytes at most, and enough for every core to verify some.
 pub const CHUNK_ROWS_MAX: usize = 1024;
@@ -41,6 +41,7 @@ pub(super) struct Base {
     pub(super) database: Held,
     pub(super) quarantine: Arc<Quarantine>,
     pub(super) state: State,
+    revocations: Option<SignedRevocations>,
 }
 
 /// A database that is given up without a last word to the file.
@@ -70,6 +71,11 @@ impl Opened {
     /// How many rows there are.
     pub const fn rows(&self) -> u64 {
         self.base.state.rows
+    }
+
+    /// The grid's list of revoked keys, decoded; nobody has verified it since it was written.
+    pub const fn revocations(&self) -> Option<&SignedRevocations> {
+        self.base.revocations.as_ref()
     }
 
     /// Reads everything, in chunks.
@@ -184,12 +190,12 @@ fn attempt(medium: &Medium, header: &[u8; HEADER_BYTES]) -> Result<Base, Failure
         });
         let database = builder.create_with_backend(Shared(Arc::clone(&quarantine)))?;
         let database = Held(Some((database, Arc::clone(&quarantine))));
-        let state = state(database.database()?)?;
-        Ok(Base { database, quarantine: Arc::clone(&quarantine), state })
+        let (state, revocations) = state(database.database()?)?;
+        Ok(Base { database, quarantine: Arc::clone(&quarantine), state, revocations })
     })
 }
 
-fn state(database: &Database) -> Result<State, Failure> {
+fn state(database: &Database) -> Result<(State, Option<SignedRevocations>), Failure> {
     let transaction = database.begin_read()?;
     let meta = match transaction.open_table(row::META) {
         Err(redb::TableError::Storage(error)) => return Err(error.into()),
@@ -202,7 +208,11 @@ fn state(database: &Database) -> Result<State, Failure> {
         Ok(format) if format > row::FORMAT => return Err(Failure::Newer(format)),
         _ => return Err(Failure::Foreign),
     }
-    State::decode(meta.get(row::STATE_KEY)?.ok_or(row::ROW)?.value())
+    let revocations = match meta.get(row::REVOCATIONS_KEY)? {
+        Some(bytes) => Some(SignedRevocations::decode(bytes.value()).map_err(|_| row::ROW)?),
+        None => None,
+    };
+    Ok((State::decode(meta.get(row::STATE_KEY)?.ok_or(row::ROW)?.value())?, revocations))
 }
 
 /// Reads the log from its near end: the first entry of a node is the one that counts.

@@ -1,4 +1,4 @@
-//! What outlives the process: one row per node, in a redb file. The only database code.
+//! What outlives the process: one row per node, and the grid's list of revoked keys, in a redb file. The only database code.
 //!
 //! [`open`] → [`Opened::load`] (every row, to be verified by the caller) → [`Loaded::accept`] → [`Store::commit`], or
 //! [`GroupCommit`] around it. Up to `accept` not one byte of an existing store changes: a store that can't be read whole
@@ -117,11 +117,13 @@ pub enum Write {
     },
     /// Forgets a node's evidence.
     ForgetEvidence(NodeId),
+    /// Sets the grid's list of revoked keys, exactly as received.
+    Revocations(Arc<[u8]>),
 }
 
 impl Write {
-    /// Whether it makes room, so that it is tried even where there is none.
+    /// Whether it is tried by itself where there is no room: it makes some, or takes the place of what was there.
     const fn frees(&self) -> bool {
-        matches!(self, Self::Delete(_) | Self::ForgetEvidence(_))
+        matches!(self, Self::Delete(_) | Self::ForgetEvidence(_) | Self::Revocations(_))
     }
 }

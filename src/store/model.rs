@@ -3,7 +3,10 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::{Chunk, Limits, Loaded, Marks, OpenError, Opened, Write, fault::Disk, medium::Place};
-use crate::record::{ContactRecord, GridId, Lifetime, NodeId, NodeSecret, Timestamp};
+use crate::{
+    grid::RevocationList,
+    record::{ContactRecord, GridId, GridSecret, Lifetime, NodeId, NodeSecret, Timestamp},
+};
 
 pub(super) const LIMITS: Limits = Limits { content_bytes_max: 1 << 40 };
 
@@ -29,13 +32,14 @@ impl Random {
 pub(super) struct Model {
     pub(super) rows: BTreeMap<NodeId, (Timestamp, Timestamp, Vec<u8>)>,
     pub(super) evidence: BTreeMap<NodeId, [Vec<u8>; 2]>,
+    pub(super) revocations: Option<Vec<u8>>,
     pub(super) marks: Marks,
 }
 
 impl Default for Model {
     fn default() -> Self {
         let marks = Marks { latest_hour: Timestamp::EPOCH, forgotten_until: Timestamp::EPOCH };
-        Self { rows: BTreeMap::new(), evidence: BTreeMap::new(), marks }
+        Self { rows: BTreeMap::new(), evidence: BTreeMap::new(), revocations: None, marks }
     }
 }
 
@@ -50,6 +54,7 @@ impl Model {
                 Write::Delete(node) => drop(self.rows.remove(&node)),
                 Write::Evidence { node, pair } => drop(self.evidence.insert(node, pair.map(|record| record.to_vec()))),
                 Write::ForgetEvidence(node) => drop(self.evidence.remove(&node)),
+                Write::Revocations(list) => self.revocations = Some(list.to_vec()),
             }
         }
     }
@@ -57,7 +62,8 @@ impl Model {
 
 /// Loads all that is there.
 pub(super) fn load(opened: Opened) -> Result<(Model, Loaded), OpenError> {
-    let mut model = Model { marks: opened.marks(), ..Model::default() };
+    let revocations = opened.revocations().map(|list| list.bytes().to_vec());
+    let mut model = Model { marks: opened.marks(), revocations, ..Model::default() };
     let loaded = opened.load(|chunk| match chunk {
         Chunk::Rows(rows) => {
             for row in rows {
@@ -83,6 +89,7 @@ pub(super) fn load_disk(disk: &Arc<Disk>) -> Result<(Model, Loaded), OpenError> 
 pub(super) struct Workload {
     pub(super) random: Random,
     records: Vec<(NodeId, Vec<Arc<[u8]>>)>,
+    lists: Vec<Arc<[u8]>>,
     hour: u32,
 }
 
@@ -90,7 +97,7 @@ impl Workload {
     pub(super) fn new(seed: u64, nodes: usize) -> Self {
         let mut random = Random(seed);
         let records = (0..nodes).map(|_| records_of(&mut random)).collect();
-        Self { random, records, hour: 500_000 }
+        Self { random, records, lists: (1..4).map(list).collect(), hour: 500_000 }
     }
 
     pub(super) fn marks(&mut self) -> Marks {
@@ -108,7 +115,8 @@ impl Workload {
 
     fn write(&mut self) -> Write {
         let (node, records) = &self.records[self.random.below(self.records.len() as u64) as usize];
-        match self.random.below(16) {
+        match self.random.below(17) {
+            16 => Write::Revocations(Arc::clone(&self.lists[self.random.below(self.lists.len() as u64) as usize])),
             0..=2 => Write::Delete(*node),
             3 => Write::Evidence { node: *node, pair: [Arc::clone(&records[0]), Arc::clone(&records[1])] },
             4 => Write::ForgetEvidence(*node),
@@ -142,6 +150,14 @@ pub(super) fn record(secret: &NodeSecret, seq: u64, padding: usize) -> Box<[u8]>
         grants: vec![0xa5; padding].chunks(256).map(<[u8]>::to_vec).collect(),
     };
     record.sign(secret).unwrap().into_parts().0
+}
+
+/// A list of revoked keys.
+fn list(seq: u64) -> Arc<[u8]> {
+    let secret = GridSecret::from_seed([1; 32]);
+    let issued = Timestamp::from_hours(500_000);
+    let list = RevocationList { grid: secret.id(), seq, issued, next_update_hours: 1, revoked: Vec::new() };
+    list.sign(&secret).unwrap().bytes().into()
 }
 
 /// Keeps the expected panics of the database code out of the output of the tests.

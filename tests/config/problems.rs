@@ -66,7 +66,37 @@ const LONG_PATH: &str = concat!(
     "0123456789012345678901234567890123456789/s\""
 );
 
+/// A list of nodes that has something wrong with it.
+macro_rules! listed {
+    ($list:literal) => {
+        (
+            "[lookup]",
+            concat!(
+                "[admission]\npolicy = \"listed\"\nlist = \"",
+                env!("CARGO_MANIFEST_DIR"),
+                "/tests/config/lists/",
+                $list,
+                "\"\n[lookup]"
+            ),
+        )
+    };
+}
+
 const FIXTURES: &[Fixture] = &[
+    fixture(
+        "Missing",
+        Introducer,
+        ("[lookup]", "[admission]\npolicy = \"listed\"\n[lookup]"),
+        "admission.list: missing",
+        "add the line: list = ",
+    ),
+    fixture("Unreadable", Introducer, listed!("missing"), "admission.list: the file can't be read", "check the path"),
+    fixture("NotAList", Introducer, listed!("binary"), "admission.list: the file is no list", "a text file"),
+    fixture("ListNode", Introducer, listed!("node"), "admission.list: line 3: not the id of a node", "a node a line"),
+    fixture("ListServices", Introducer, listed!("nothing"), "admission.list: line 1: not `any`", "or: node1… any"),
+    fixture("ListServices", Introducer, listed!("service"), "admission.list: line 1: not `any`", "or: node1… any"),
+    fixture("ListServices", Introducer, listed!("any-and-more"), "admission.list: line 1: not `any`", "or: node1… any"),
+    fixture("ListTwice", Introducer, listed!("twice"), "admission.list: line 4: this node", "take one of the two"),
     fixture("Missing", Node, ("version = 1\n", ""), "version: missing", "add the line: version = 1"),
     fixture("Missing", Introducer, ("state = \"state\"\n", ""), "state: missing", "add the line: state = "),
     fixture("Missing", Introducer, ("socket = \"s\"\n", ""), "socket: missing", "add the line: socket = "),
@@ -168,7 +198,7 @@ const FIXTURES: &[Fixture] = &[
 fn told(file: File, text: &str) -> (ConfigError, String) {
     let error = match file {
         Node => node(text).map(drop),
-        Introducer => introducer(text).map(drop),
+        Introducer => introducer(text).and_then(|config| config.read_list(Path::new("etc/introducer.toml"))).map(drop),
     };
     let error = error.expect_err(text);
     let told = format!("{error}\n{}", error.hint());

@@ -3,6 +3,7 @@
 mod clock;
 mod durability;
 mod exchange;
+mod granted;
 mod hostile;
 mod no_ip;
 mod supervisor;

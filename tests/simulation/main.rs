@@ -1,6 +1,7 @@
 //! A seeded simulation of an introducer's directory against a simple model: clocks that jump both ways, replays, floods,
-//! squatters, lost writes and crashes. A failure prints its seed; `ANTEROOM_SEED=… cargo test --test simulation` repeats it.
+//! squatters, lost writes and crashes; every second world is a granted grid, whose members come and go. A failure prints its seed; `ANTEROOM_SEED=… cargo test --test simulation` repeats it.
 
+mod members;
 mod model;
 mod world;
 

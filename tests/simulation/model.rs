@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use anteroom::{
     directory::Marks,
+    grid::VerifiedRevocations,
     record::{NodeId, SignedRecord, Timestamp},
 };
 
@@ -13,6 +14,8 @@ pub struct Row {
     pub bytes: Vec<u8>,
     pub accepted: Timestamp,
     pub floor_until: Timestamp,
+    /// What its grants lead through.
+    pub keys: Vec<NodeId>,
 }
 
 impl Row {
@@ -35,6 +38,8 @@ pub struct Model {
     pub marks: Option<Marks>,
     /// The latest floor that was ever forgotten; what ends by then may be older than something forgotten.
     pub forgotten: Option<Timestamp>,
+    /// Who is out, as the disk has it.
+    pub revocations: Option<VerifiedRevocations>,
 }
 
 impl Model {
@@ -67,9 +72,21 @@ impl Model {
         row
     }
 
+    /// A list became durable. Panics when its number goes back.
+    pub fn revise(&mut self, list: VerifiedRevocations) {
+        let seq = self.revocations.as_ref().map(|list| list.list().seq);
+        assert!(seq < Some(list.list().seq), "the list of revoked keys went back from {seq:?}");
+        self.revocations = Some(list);
+    }
+
+    pub fn revokes(&self, key: &NodeId) -> bool {
+        self.revocations.as_ref().is_some_and(|list| list.list().revokes(key))
+    }
+
     /// What a reader should be shown.
     pub fn shown(&self, now: Timestamp) -> BTreeMap<NodeId, Vec<u8>> {
-        let current = self.rows.iter().filter(|(_, row)| now < row.expires());
+        let out = |row: &Row| row.keys.iter().any(|key| self.revokes(key));
+        let current = self.rows.iter().filter(|(_, row)| now < row.expires() && !out(row));
         current.map(|(node, row)| (*node, row.bytes.clone())).collect()
     }
 }

@@ -4,21 +4,26 @@ use std::collections::BTreeMap;
 
 use anteroom::{
     directory::{
-        Admission, Bucket, CLOCK_JUMP_HOURS_MAX, CLOCK_SKEW_HOURS_MAX, Change, Cursor, Directory, Filter, Marks, Now,
-        Policy, Rejection, Screening,
+        Admission, AdmissionPolicy, Bucket, CLOCK_JUMP_HOURS_MAX, CLOCK_SKEW_HOURS_MAX, Change, Cursor, Directory,
+        Filter, Marks, Now, Policy, Rejection, Revision, Screening,
     },
+    grid::{Chain, KnownGrants, SignedRevocations},
     record::{
         Address, ContactRecord, GridId, HashedNodeId, Lifetime, NodeId, NodeSecret, OnionAddress, Service, ServiceName,
         SignedRecord, Timestamp,
     },
 };
 
-use crate::model::{Model, Row};
+use crate::{
+    members::{self, ISSUERS, ROGUE, grid},
+    model::{Model, Row},
+};
 
 const HOUR_MILLIS: u64 = 3_600_000;
 const NODES: u64 = 12;
 const RECORDS_MAX: u32 = 40;
-const START_HOUR: u32 = 480_000;
+const RECORDS_PER_ISSUER_MAX: u32 = 8;
+pub const START_HOUR: u32 = 480_000;
 /// Room of a page small enough that listings need several.
 const PAGE_BYTES: usize = 1_500;
 
@@ -65,6 +70,19 @@ impl Tally {
             "refused as forgotten",
             "verification budget",
             "bad signature",
+            "no grant",
+            "broken chain",
+            "forged grant",
+            "grant expired",
+            "outlives grant",
+            "no right",
+            "revoked",
+            "issuer full",
+            "list in force",
+            "list abandoned",
+            "old list refused",
+            "second list refused",
+            "list in flight",
         ] {
             assert!(self.0.contains_key(event), "never happened: {event} ({:?})", self.0);
         }
@@ -81,6 +99,9 @@ pub struct World {
     directory: Directory,
     model: Model,
     in_flight: Vec<Change>,
+    revision: Option<Revision>,
+    lists: Vec<Vec<u8>>,
+    granted: bool,
     nodes: Vec<Node>,
     steady_millis: u64,
     wall_millis: u64,
@@ -96,16 +117,14 @@ struct Follower {
     knows: BTreeMap<NodeId, Vec<u8>>,
 }
 
-fn grid() -> GridId {
-    GridId::from_bytes([9; 32])
-}
-
 fn storage() -> ServiceName {
     "storage".parse().expect("a service name")
 }
 
-fn policy() -> Policy {
+fn policy(granted: bool) -> Policy {
     Policy {
+        admission: if granted { AdmissionPolicy::Granted } else { AdmissionPolicy::Open },
+        records_per_issuer_max: RECORDS_PER_ISSUER_MAX,
         records_max: RECORDS_MAX,
         new_keys_per_hour_max: 30,
         updates_per_key_per_hour_max: 1,
@@ -118,7 +137,8 @@ fn policy() -> Policy {
 impl World {
     pub fn new(seed: u64) -> Self {
         let start = Now { wall: Timestamp::from_hours(START_HOUR), steady_millis: 0 };
-        let directory = Directory::new(policy(), start, Marks::NONE, 1);
+        let granted = seed.is_multiple_of(2);
+        let directory = Directory::new(policy(granted), start, Marks::NONE, 1);
         let nodes = (0..NODES).map(|_| Node { seq: 0, signed: Vec::new() }).collect();
         Self {
             random: seed,
@@ -126,6 +146,9 @@ impl World {
             directory,
             model: Model::default(),
             in_flight: Vec::new(),
+            revision: None,
+            lists: Vec::new(),
+            granted,
             nodes,
             steady_millis: 0,
             wall_millis: u64::from(START_HOUR) * HOUR_MILLIS,
@@ -148,7 +171,12 @@ impl World {
             84..94 => self.pass_time(),
             94..95 => self.jump_clock(),
             95..97 => self.confirm_clock(),
+            97 => self.revoke(),
+            98 => self.bring_an_old_list(),
             _ => self.nonsense(),
+        }
+        if self.below(20) == 0 {
+            self.finish_revision();
         }
         self.expire();
         self.compare();
@@ -156,6 +184,7 @@ impl World {
 
     /// Everything in flight arrives; then all must agree once more.
     pub fn settle(&mut self) {
+        self.finish_revision();
         while !self.in_flight.is_empty() {
             self.complete();
         }
@@ -184,7 +213,14 @@ impl World {
         Now { wall, steady_millis: self.steady_millis }
     }
 
-    fn sign(&mut self, secret: &NodeSecret, seq: u64, issued: Timestamp, withdrawal: bool) -> Vec<u8> {
+    fn sign(
+        &mut self,
+        secret: &NodeSecret,
+        seq: u64,
+        issued: Timestamp,
+        withdrawal: bool,
+        grants: Vec<Vec<u8>>,
+    ) -> Vec<u8> {
         let name = if self.below(4) == 0 { "relay".parse().expect("a name") } else { storage() };
         let port = 1 + self.below(60_000) as u16;
         let address = OnionAddress::new([port as u8; 32], port).expect("a port");
@@ -199,7 +235,7 @@ impl World {
             lifetime: Lifetime::from_hours(lifetime).expect("within limits"),
             nickname: None,
             services: if withdrawal { Vec::new() } else { vec![service] },
-            grants: Vec::new(),
+            grants,
         };
         record.sign(secret).expect("a record").bytes().to_vec()
     }
@@ -211,7 +247,8 @@ impl World {
         // Some nodes have clocks of their own.
         let ahead = [0, 0, 0, 1, 2, 5][self.below(6) as usize];
         let issued = self.now().wall.plus_hours(ahead);
-        let bytes = self.sign(&secret, seq, issued, withdrawal);
+        let grants = self.grants_of(index as u64);
+        let bytes = self.sign(&secret, seq, issued, withdrawal, grants);
         self.nodes[index].signed.push(bytes.clone());
         if self.offer(&bytes) && withdrawal {
             self.tally.count("withdrawn");
@@ -234,23 +271,116 @@ impl World {
     fn equivocate(&mut self) {
         let index = self.below(NODES) as usize;
         let (secret, seq, issued) = (secret(index as u64), self.nodes[index].seq, self.now().wall);
-        let bytes = self.sign(&secret, seq, issued, false);
+        let grants = self.grants_of(index as u64);
+        let bytes = self.sign(&secret, seq, issued, false, grants);
         self.nodes[index].signed.push(bytes.clone());
         self.offer(&bytes);
+    }
+
+    fn grants_of(&self, number: u64) -> Vec<Vec<u8>> {
+        if self.granted { members::grants_of(number) } else { Vec::new() }
     }
 
     fn squat(&mut self) {
         for _ in 0..self.below(8) {
             self.squatters += 1;
             let (secret, issued) = (secret(1_000_000 + self.squatters), self.now().wall);
-            let bytes = self.sign(&secret, 1, issued, false);
+            // Most strangers have no grant, some have one by whoever lets in everybody.
+            let friend = self.granted && self.below(3) == 0;
+            let grants = if friend { members::granted_by(ROGUE, secret.id(), 17_568) } else { Vec::new() };
+            let bytes = self.sign(&secret, 1, issued, false, grants);
             self.offer(&bytes);
         }
     }
 
+    /// A new list of who is out: some issuers, some nodes, or nobody.
+    fn revoke(&mut self) {
+        if !self.granted {
+            return;
+        }
+        let seq = 1 + self.lists.len() as u64;
+        let mut out: Vec<NodeId> = (0..NODES).map(|number| secret(number).id()).collect();
+        out.extend((0..ISSUERS).map(|number| members::issuer(number).id()));
+        out.retain(|_| self.below(6) == 0);
+        let list = members::list(seq, self.now().wall, out.into_iter());
+        self.lists.push(list.bytes().to_vec());
+        self.bring(list.bytes());
+    }
+
+    /// Any list the grid ever signed, again; sometimes with other content under its number.
+    fn bring_an_old_list(&mut self) {
+        let count = self.lists.len() as u64;
+        if count == 0 {
+            return;
+        }
+        let seq = 1 + self.below(count);
+        let bytes = match self.below(2) {
+            0 => self.lists[seq as usize - 1].clone(),
+            _ => {
+                // An hour nobody signed anything in.
+                let issued = Timestamp::from_hours(START_HOUR - seq as u32);
+                members::list(seq, issued, std::iter::empty()).bytes().to_vec()
+            }
+        };
+        self.bring(&bytes);
+    }
+
+    fn bring(&mut self, bytes: &[u8]) {
+        let (now, mut circuit) = (self.now(), Bucket::default());
+        let list = SignedRevocations::decode(bytes).expect("the world signs well-formed lists");
+        let seq = list.list().seq;
+        let known = self.model.revocations.as_ref().map(|list| (list.list().seq, list.bytes().to_vec()));
+        let screened = self.directory.screen_revocations(now, &list, &mut circuit);
+        let revised = match screened {
+            Ok(Screening::AlreadyCurrent) => Ok(None),
+            Ok(Screening::Verify) => self.directory.revise(now, list.verify().expect("signed")),
+            Err(rejection) => Err(rejection),
+        };
+        match (revised, known) {
+            (Ok(None), known) => assert_eq!(known.expect("it is in force").1, bytes),
+            (Ok(Some(revision)), known) => {
+                assert!(known.is_none_or(|(known, _)| seq > known), "the list went back");
+                assert!(self.revision.replace(revision).is_none(), "two lists in flight");
+            }
+            (Err(Rejection::Stale { current }), Some((known, bytes))) => {
+                assert!(seq < known && *current == *bytes, "the list in force comes with the refusal");
+                self.tally.count("old list refused");
+            }
+            (Err(Rejection::SeqConflict { current }), Some((known, bytes))) => {
+                assert!(seq == known && *current == *bytes);
+                self.tally.count("second list refused");
+            }
+            (Err(Rejection::InFlight), _) => self.tally.count("list in flight"),
+            (Err(Rejection::IssuedInFuture | Rejection::VerificationBudget { .. }), _) => {}
+            (Err(other), _) => panic!("the world gives no reason for {other}"),
+        }
+    }
+
+    /// The list on its way becomes durable and then counts, or it does not.
+    fn finish_revision(&mut self) {
+        let Some(revision) = self.revision.take() else { return };
+        if self.below(5) == 0 {
+            self.directory.abandon_revision(revision);
+            self.tally.count("list abandoned");
+            return;
+        }
+        self.keep_list(&revision);
+        self.directory.apply_revision(revision);
+        self.tally.count("list in force");
+        // Whoever watches is told to start again.
+        self.follower = Follower { cursor: self.directory.cursor(None), knows: BTreeMap::new() };
+    }
+
+    fn keep_list(&mut self, revision: &Revision) {
+        let list = SignedRevocations::decode(revision.bytes()).expect("a list").verify().expect("signed");
+        self.model.revise(list);
+    }
+
     fn nonsense(&mut self) {
         let issued = self.now().wall;
-        let bytes = self.sign(&secret(77), 1, issued, false);
+        let grants = self.grants_of(77);
+        let bytes = self.sign(&secret(77), 1, issued, false, grants);
+        self.forge_grants(&bytes);
         let mut damaged = bytes.clone();
         let last = damaged.len() - 1;
         damaged[last] ^= 1;
@@ -258,6 +388,19 @@ impl World {
         let foreign = ContactRecord { grid: GridId::from_bytes([1; 32]), ..claims(&bytes) };
         let foreign = foreign.sign(&secret(77)).expect("a record").bytes().to_vec();
         self.offer(&foreign);
+    }
+
+    /// The record of a node that made its own grants.
+    fn forge_grants(&mut self, bytes: &[u8]) {
+        if !self.granted {
+            return;
+        }
+        let mut forged = claims(bytes);
+        *forged.grants[1].last_mut().expect("a signature") ^= 1;
+        let broken = ContactRecord { grants: forged.grants[1..].to_vec(), ..forged.clone() };
+        for record in [forged, broken] {
+            self.offer(record.sign(&secret(77)).expect("a record").bytes());
+        }
     }
 
     /// The way of a record through an introducer. `true`: on its way to the disk.
@@ -289,7 +432,11 @@ impl World {
                 assert!(!in_flight, "two changes of one key in flight");
                 let expires = Some(record.claims().expires());
                 assert!(expires > self.model.forgotten, "a record was admitted whose floor may have been forgotten");
+                let keys = members::keys_of(record.claims());
+                assert!(!self.granted || !keys.is_empty(), "a stranger was admitted");
+                assert!(!keys.iter().any(|key| self.model.revokes(key)), "one who is out was admitted");
                 self.in_flight.push(change);
+                self.issuers_are_not_overdrawn(&keys);
                 true
             }
             Ok(Admission::Equivocation { evidence, .. }) => {
@@ -304,6 +451,16 @@ impl World {
                 self.note(&rejection, &record);
                 false
             }
+        }
+    }
+
+    /// No more rests on one issuer than may.
+    fn issuers_are_not_overdrawn(&self, keys: &[NodeId]) {
+        for issuer in keys.split_last().map_or(&[][..], |(_, issuers)| issuers) {
+            let coming = self.in_flight.iter().map(|change| (change.node, members::keys_of(&claims(&change.record))));
+            let kept = self.model.rows.iter().map(|(node, row)| (*node, row.keys.clone()));
+            let resting: BTreeMap<_, _> = kept.chain(coming).filter(|(_, keys)| keys.contains(issuer)).collect();
+            assert!(resting.len() <= RECORDS_PER_ISSUER_MAX as usize, "too much rests on one issuer");
         }
     }
 
@@ -339,6 +496,14 @@ impl World {
             Rejection::NewKeyRate { .. } => "new key rate",
             Rejection::Full => "full",
             Rejection::UpdateRate { .. } => "update rate",
+            Rejection::NoGrant => "no grant",
+            Rejection::GrantChain(_) => "broken chain",
+            Rejection::GrantSignature => "forged grant",
+            Rejection::GrantExpired => "grant expired",
+            Rejection::OutlivesGrant => "outlives grant",
+            Rejection::Rights => "no right",
+            Rejection::Revoked => "revoked",
+            Rejection::IssuerFull => "issuer full",
             other => panic!("the world gives no reason for {other}"),
         });
     }
@@ -355,7 +520,9 @@ impl World {
     }
 
     fn write(&mut self, change: &Change) {
-        let row = Row { bytes: change.record.to_vec(), accepted: change.accepted, floor_until: change.floor_until };
+        let keys = if self.granted { members::keys_of(&claims(&change.record)) } else { Vec::new() };
+        let (bytes, accepted) = (change.record.to_vec(), change.accepted);
+        let row = Row { bytes, accepted, floor_until: change.floor_until, keys };
         self.model.accept(change.node, row);
         self.model.marks = Some(self.directory.marks());
     }
@@ -373,15 +540,26 @@ impl World {
         for change in std::mem::take(&mut self.in_flight).into_iter().take(reached) {
             self.write(&change);
         }
+        if let Some(revision) = self.revision.take()
+            && self.below(2) == 0
+        {
+            self.keep_list(&revision);
+        }
         // A new boot has a steady clock of its own.
         self.steady_millis = self.below(1_000_000);
         let (now, generation) = (self.now(), self.next());
         self.anchor = now;
         let marks = self.model.marks.unwrap_or(Marks::NONE);
-        self.directory = Directory::new(policy(), now, marks, generation);
+        self.directory = Directory::new(policy(self.granted), now, marks, generation);
         for row in self.model.rows.values() {
             let verified = SignedRecord::decode(&row.bytes).expect("a record").verify().expect("signed");
-            self.directory.restore(row.accepted, row.floor_until, verified);
+            let claims = verified.claims();
+            let chain = Chain::read(&claims.grid, &claims.node, &claims.grants).ok();
+            let chain = chain.map(|chain| chain.verify(&KnownGrants::new(0)).expect("it was admitted"));
+            self.directory.restore(row.accepted, row.floor_until, verified, chain.as_ref());
+        }
+        if let Some(list) = &self.model.revocations {
+            self.directory.restore_revocations(list.clone());
         }
         let cursor = self.directory.cursor(None);
         let old = std::mem::replace(&mut self.follower, Follower { cursor, knows: BTreeMap::new() });
@@ -526,7 +704,7 @@ impl World {
     }
 }
 
-fn secret(number: u64) -> NodeSecret {
+pub fn secret(number: u64) -> NodeSecret {
     let mut seed = [0; 32];
     seed[..8].copy_from_slice(&number.to_le_bytes());
     seed[31] = 1;

@@ -2,19 +2,60 @@
 
 use std::{
     path::Path,
+    sync::LazyLock,
     time::{SystemTime, UNIX_EPOCH},
 };
 
 use anteroom::{
+    grid::{Grant, GrantKind, Revocation, RevocationList, Rights, VerifiedRevocations},
     record::{
-        Address, ContactRecord, GridId, Lifetime, NodeId, NodeSecret, OnionAddress, Service, Timestamp, VerifiedRecord,
+        Address, ContactRecord, GridId, GridSecret, Lifetime, NodeId, NodeSecret, OnionAddress, Service, Timestamp,
+        VerifiedRecord,
     },
     store::{self, GROUP_WRITES_MAX, Limits, Marks, Write},
 };
 
 /// The grid of all tests.
 pub fn grid() -> GridId {
-    GridId::from_bytes([9; 32])
+    static GRID: LazyLock<GridId> = LazyLock::new(|| grid_secret().id());
+    *GRID
+}
+
+/// Its key.
+pub fn grid_secret() -> GridSecret {
+    GridSecret::from_seed([9; 32])
+}
+
+/// A grant by the grid, or by a node, for a day from this hour on; change what a test is about, then [`sign_grant`].
+pub fn grant(issuer: Option<&Node>, subject: &Node, depth: u8) -> Grant {
+    Grant {
+        grid: grid(),
+        issuer: issuer.map(Node::id),
+        subject: subject.id(),
+        kind: GrantKind::Lasting,
+        rights: Rights::ANY_SERVICE,
+        depth,
+        issued: this_hour(),
+        lifetime_hours: 48,
+    }
+}
+
+/// The bytes of a grant, signed by whom it names.
+pub fn sign_grant(grant: &Grant, issuer: Option<&Node>) -> Vec<u8> {
+    let signed = match issuer {
+        None => grant.sign_by_grid(&grid_secret()),
+        Some(node) => grant.sign_by_member(&node.secret),
+    };
+    signed.expect("the grant is within its limits").bytes().to_vec()
+}
+
+/// The grid's list of who is out.
+pub fn revocations(seq: u64, out: &[&Node]) -> VerifiedRevocations {
+    let until = this_hour().plus_hours(48);
+    let mut revoked: Vec<_> = out.iter().map(|node| Revocation { key: node.id(), until }).collect();
+    revoked.sort_by_key(|entry| entry.key);
+    let list = RevocationList { grid: grid(), seq, issued: this_hour(), next_update_hours: 24, revoked };
+    list.sign(&grid_secret()).expect("the list is within its limits")
 }
 
 /// This hour.

@@ -50,6 +50,14 @@ impl SocksProxy {
         dir: &Path,
         route: impl Fn(&str) -> Result<PathBuf, u8> + Send + Sync + 'static,
     ) -> io::Result<Self> {
+        Self::start_by_port(dir, move |host, _port| route(host))
+    }
+
+    /// The same for a network whose hosts have several ports.
+    pub(crate) fn start_by_port(
+        dir: &Path,
+        route: impl Fn(&str, u16) -> Result<PathBuf, u8> + Send + Sync + 'static,
+    ) -> io::Result<Self> {
         let path = dir.join("socks");
         let listener = Listener::bind(&path, 0o600).map_err(io::Error::other)?;
         let log = Arc::new(Mutex::new(Vec::new()));
@@ -60,7 +68,7 @@ impl SocksProxy {
 
 async fn serve<R>(listener: Listener, route: Arc<R>, log: Arc<Mutex<Vec<Dial>>>)
 where
-    R: Fn(&str) -> Result<PathBuf, u8> + Send + Sync + 'static,
+    R: Fn(&str, u16) -> Result<PathBuf, u8> + Send + Sync + 'static,
 {
     let circuits = Arc::new(Mutex::new(BTreeMap::new()));
     // Dropped with the proxy, and all streams with it.
@@ -77,7 +85,7 @@ where
 
 async fn connect(
     mut client: Stream,
-    route: &(impl Fn(&str) -> Result<PathBuf, u8> + Send + Sync),
+    route: &(impl Fn(&str, u16) -> Result<PathBuf, u8> + Send + Sync),
     log: &Mutex<Vec<Dial>>,
     circuits: &Mutex<BTreeMap<(String, String), u32>>,
 ) -> io::Result<()> {
@@ -96,7 +104,7 @@ async fn connect(
         *circuits.entry((username.clone(), password.clone())).or_insert(next)
     };
     let dial = Dial { username, password, host, port, circuit };
-    let target = route(&dial.host);
+    let target = route(&dial.host, dial.port);
     log.lock().unwrap_or_else(PoisonError::into_inner).push(dial);
     let refusal = |code: u8| [5, code, 0, 1, 0, 0, 0, 0, 0, 0];
     let mut server = match target {

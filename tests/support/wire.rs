@@ -7,7 +7,9 @@ use std::{
     time::Duration,
 };
 
-use anteroom::protocol::{Blob, Bucket, Hello, LENGTH_BYTES, RefusalCode, Request, Response, Welcomed, frame_length};
+use anteroom::protocol::{
+    Blob, Bucket, DocumentKind, Hello, LENGTH_BYTES, RefusalCode, Request, Response, Welcomed, frame_length,
+};
 
 /// Generous: a loaded machine is no failure.
 const DEADLINE: Duration = Duration::from_secs(120);
@@ -71,6 +73,20 @@ impl Wire {
 
     pub fn publish(&mut self, record: &[u8]) -> io::Result<Answer> {
         self.ask(&Request::Publish { record: Blob(record) }, |response| answer(&response))
+    }
+
+    /// Brings a list of revoked keys.
+    pub fn put_revocations(&mut self, list: &[u8]) -> io::Result<Answer> {
+        let request = Request::PutDocument { kind: DocumentKind::REVOCATIONS, document: Blob(list) };
+        self.ask(&request, |response| answer(&response))
+    }
+
+    /// The list of revoked keys in force.
+    pub fn revocations(&mut self) -> io::Result<Option<Vec<u8>>> {
+        self.ask(&Request::GetDocument { kind: DocumentKind::REVOCATIONS }, |response| match response {
+            Response::Document { document } => document.map(|Blob(bytes)| bytes.to_vec()),
+            other => panic!("a document was answered {other:?}"),
+        })
     }
 
     /// The record an exact lookup finds.

@@ -108,6 +108,8 @@ fn a_key_that_can_not_be_used_is_not_replaced() {
     fs::set_permissions(place.path("grid.key"), fs::Permissions::from_mode(0o600)).expect("a file");
     let refused = place.refused(&[]);
     assert_eq!(refused.status.code(), Some(2));
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert!(said.contains("anteroom init introducer --grid"), "what to do with one under a passphrase: {said}");
     assert_eq!(place.read("grid.key"), "not a key");
     assert!(!exists(&place.path("introducer.toml")), "nothing was made");
 }

@@ -4,10 +4,12 @@ import sys
 
 sys.dont_write_bytecode = True
 
+import grids
 import records
 import texts
 from write import finish
 
 texts.write_all()
 records.write_all()
+grids.write_all()
 finish()

@@ -1,0 +1,127 @@
+//! Bringing the list of revoked keys to introducers, and asking them for it.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::revocation_file;
+use crate::{
+    cli::{
+        failure::{Exit, Failure},
+        introducers::{self, block_on},
+        outcomes, output,
+        proxy::{Proxy, Reaches},
+    },
+    client::{Client, ClientError, Delivered, Introducer},
+    config::NodeConfig,
+    grid::VerifiedRevocations,
+};
+
+#[derive(Args)]
+pub(in crate::cli) struct Publish {
+    /// A node's or reader's configuration: grid, introducers, SOCKS socket
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    #[command(flatten)]
+    proxy: Proxy,
+    /// The list of revoked keys, as `anteroom grid revoke` writes it
+    #[arg(long, value_name = "FILE")]
+    list: PathBuf,
+}
+
+impl Publish {
+    pub(super) fn run(self) -> Result<(), Failure> {
+        let list = revocation_file::read_existing(&self.list)?;
+        let (client, introducers) = asked(&self.config, &self.proxy)?;
+        let mut failures = Vec::new();
+        block_on(async {
+            for introducer in &introducers {
+                match bring(&client, introducer, &list).await {
+                    Ok(()) => output::say(format_args!("{introducer}: it is in force")),
+                    Err(failure) => {
+                        output::say(format_args!("{introducer}: {failure}"));
+                        failures.push(failure);
+                    }
+                }
+            }
+            Ok(())
+        })?;
+        let accepted = introducers.len() - failures.len();
+        match failures.pop() {
+            None => Ok(()),
+            Some(failure) if accepted == 0 => Err(failure),
+            Some(_) => {
+                let message = format_args!("the list is in force at {accepted} of {} introducers", introducers.len());
+                Err(Failure::new(Exit::Partly, message).hint("see above why; to bring it again does no harm"))
+            }
+        }
+    }
+}
+
+impl Reaches for Publish {
+    fn proxy(&self) -> &Proxy {
+        &self.proxy
+    }
+
+    fn config(&self) -> Option<&Path> {
+        Some(&self.config)
+    }
+
+    fn refuse_unready(&self) -> Result<(), Failure> {
+        revocation_file::read_existing(&self.list)?;
+        asked(&self.config, &self.proxy).map(drop)
+    }
+}
+
+async fn bring(client: &Client, introducer: &Introducer, list: &VerifiedRevocations) -> Result<(), Failure> {
+    match client.bring_revocations(introducer, list).await? {
+        Delivered::Accepted => Ok(()),
+        Delivered::Refused { current: Some(current), .. } => Err(Failure::new(
+            Exit::Refused,
+            format_args!("refused: list {} of this grid is in force, and this is list {}", current.list().seq, list.list().seq),
+        )
+        .hint("get that one with `anteroom grid show --config node.toml --out FILE`, and let `anteroom grid revoke` go on from it")),
+        Delivered::Refused { code, .. } => {
+            Err(Failure::new(Exit::Refused, format_args!("refused: {}", outcomes::reason(code))))
+        }
+        Delivered::Busy { retry_after } => Err(Failure::new(
+            Exit::Busy,
+            format_args!("the introducer is busy: try again in {} s", retry_after.as_secs()),
+        )),
+    }
+}
+
+/// The newest list that any introducer of a configuration has.
+pub(super) fn newest(config: &Path, proxy: &Proxy) -> Result<VerifiedRevocations, Failure> {
+    let (client, introducers) = asked(config, proxy)?;
+    let (mut newest, mut last): (Option<VerifiedRevocations>, Option<ClientError>) = (None, None);
+    block_on(async {
+        for introducer in &introducers {
+            match client.revocations(introducer).await {
+                Ok(Some(list)) => {
+                    output::say(format_args!("{introducer}: list {}", list.list().seq));
+                    if newest.as_ref().is_none_or(|newest| newest.list().seq < list.list().seq) {
+                        newest = Some(list);
+                    }
+                }
+                Ok(None) => output::say(format_args!("{introducer}: no list")),
+                Err(error) => {
+                    output::say(format_args!("{introducer}: {error}"));
+                    last = Some(error);
+                }
+            }
+        }
+        Ok(())
+    })?;
+    match (newest, last) {
+        (Some(list), _) => Ok(list),
+        (None, Some(error)) => Err(error.into()),
+        (None, None) => Err(Failure::new(Exit::NotFound, "no introducer has a list of revoked keys").hint(
+            "whoever runs the grid makes one with `anteroom grid revoke`, and brings it with `anteroom grid publish`",
+        )),
+    }
+}
+
+pub(super) fn asked(config: &Path, proxy: &Proxy) -> Result<(Client, Vec<Introducer>), Failure> {
+    introducers::publisher(&NodeConfig::load(config)?, proxy)
+}

@@ -1,0 +1,178 @@
+//! What a grant says, and who is out of a grid.
+
+use std::{fmt::Write as _, path::PathBuf};
+
+use clap::Args;
+
+use super::revocation_file;
+#[cfg(feature = "client")]
+use crate::cli::proxy::{Proxy, Reaches};
+use crate::{
+    ambient,
+    cli::{failure::Failure, grant_file, output},
+    grid::{ServiceSet, VerifiedChain, VerifiedRevocations},
+    record::{GridId, NodeId, Timestamp},
+};
+
+#[derive(Args)]
+pub(in crate::cli) struct Show {
+    #[command(flatten)]
+    source: Source,
+    /// With --config: write the list to this file, so that `anteroom grid revoke` can go on from it
+    #[cfg(feature = "client")]
+    #[arg(long, value_name = "FILE", requires = "config")]
+    out: Option<PathBuf>,
+    #[cfg(feature = "client")]
+    #[command(flatten)]
+    proxy: Proxy,
+    /// Print a JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
+#[group(required = true, multiple = false)]
+struct Source {
+    /// The file of a grant
+    #[arg(long, value_name = "FILE")]
+    grant: Option<PathBuf>,
+    /// The file of a list of revoked keys
+    #[arg(long, value_name = "FILE")]
+    list: Option<PathBuf>,
+    /// A node's or reader's configuration: ask its introducers for the list in force
+    #[cfg(feature = "client")]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+impl Show {
+    pub(super) fn run(self) -> Result<(), Failure> {
+        if let Some(path) = &self.source.grant {
+            let file = grant_file::read(path)?;
+            return if self.json {
+                output::data(grant_json(&file.grid, &file.key, &file.chain))
+            } else {
+                output::data(grant_text(&file.grid, &file.key, &file.chain))
+            };
+        }
+        #[cfg(feature = "client")]
+        if let Some(config) = &self.source.config {
+            let list = super::publish::newest(config, &self.proxy)?;
+            if let Some(out) = &self.out {
+                revocation_file::write(out, &list)?;
+            }
+            return self.tell(&list);
+        }
+        match &self.source.list {
+            Some(path) => self.tell(&revocation_file::read_existing(path)?),
+            // clap asks for one of them.
+            None => Ok(()),
+        }
+    }
+
+    /// `None` for what stays on this machine.
+    #[cfg(feature = "client")]
+    pub(super) fn reaches(&self) -> Option<&dyn Reaches> {
+        self.source.config.is_some().then_some(self as &dyn Reaches)
+    }
+
+    fn tell(&self, list: &VerifiedRevocations) -> Result<(), Failure> {
+        if self.json { output::data(list_json(list)) } else { output::data(list_text(list)) }
+    }
+}
+
+#[cfg(feature = "client")]
+impl Reaches for Show {
+    fn proxy(&self) -> &Proxy {
+        &self.proxy
+    }
+
+    fn config(&self) -> Option<&std::path::Path> {
+        self.source.config.as_deref()
+    }
+
+    fn refuse_unready(&self) -> Result<(), Failure> {
+        match &self.source.config {
+            Some(config) => super::publish::asked(config, &self.proxy).map(drop),
+            None => Ok(()),
+        }
+    }
+}
+
+fn services(chain: &VerifiedChain) -> String {
+    match &chain.rights().services {
+        ServiceSet::Any => "any service".into(),
+        ServiceSet::Only(names) if names.is_empty() => "nothing: it only belongs to the grid".into(),
+        ServiceSet::Only(names) => names.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", "),
+    }
+}
+
+/// Several lines for people.
+pub(super) fn grant_text(grid: &GridId, key: &NodeId, chain: &VerifiedChain) -> String {
+    let issuers = chain.keys().len().saturating_sub(1);
+    let mut text = format!("{key}\n  may offer {}", services(chain));
+    if chain.rights().introducer {
+        text.push_str("\n  may be an introducer of the grid");
+    }
+    for issuer in chain.keys().iter().take(issuers) {
+        let _ = write!(text, "\n  through {issuer}");
+    }
+    let _ = write!(text, "\n  in {grid}\n  {}", remaining(ambient::wall(), chain.expires()));
+    text
+}
+
+/// "holds for 3 days 4 h".
+fn remaining(now: Timestamp, expires: Timestamp) -> String {
+    match expires.hours_since(now) {
+        0 => "expired".into(),
+        hours => format!("holds for {} days {} h", hours / 24, hours % 24),
+    }
+}
+
+fn grant_json(grid: &GridId, key: &NodeId, chain: &VerifiedChain) -> serde_json::Value {
+    let services = match &chain.rights().services {
+        ServiceSet::Any => None,
+        ServiceSet::Only(names) => Some(names.iter().map(|name| name.as_str()).collect::<Vec<_>>()),
+    };
+    serde_json::json!({
+        "grid": grid.to_string(),
+        "node": key.to_string(),
+        "keys": chain.keys().iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "services": services,
+        "introducer": chain.rights().introducer,
+        "expires_hours": chain.expires().hours(),
+    })
+}
+
+/// Several lines for people.
+pub(super) fn list_text(list: &VerifiedRevocations) -> String {
+    let (list, now) = (list.list(), ambient::wall());
+    let mut text = format!("list {} of {}", list.seq, list.grid);
+    let _ = match list.next_update().hours_since(now) {
+        0 => write!(text, "\n  stale: the next one is overdue"),
+        hours => write!(text, "\n  the next one is due within {} days {} h", hours / 24, hours % 24),
+    };
+    if list.revoked.is_empty() {
+        text.push_str("\n  nobody is out");
+    }
+    for entry in &list.revoked {
+        let _ = write!(text, "\n  {} is out", entry.key);
+    }
+    text
+}
+
+fn list_json(list: &VerifiedRevocations) -> serde_json::Value {
+    let list = list.list();
+    let revoked = list
+        .revoked
+        .iter()
+        .map(|entry| serde_json::json!({ "node": entry.key.to_string(), "until_hours": entry.until.hours() }));
+    serde_json::json!({
+        "grid": list.grid.to_string(),
+        "seq": list.seq,
+        "issued_hours": list.issued.hours(),
+        "next_update_hours": list.next_update().hours(),
+        "stale": ambient::wall() >= list.next_update(),
+        "revoked": revoked.collect::<Vec<_>>(),
+    })
+}

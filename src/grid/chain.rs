@@ -381,7 +381,7 @@ mod tests {
     #[test]
     fn the_key_of_an_invitation_is_no_node_and_grants_once() {
         let invitation = sign(&Grant { kind: GrantKind::Invitation, ..grant(None, 1, 1) }, None);
-        assert_eq!(read(1, std::slice::from_ref(&invitation)).unwrap_err(), ChainError::Unredeemed);
+        assert_eq!(read(1, core::slice::from_ref(&invitation)).unwrap_err(), ChainError::Unredeemed);
         let redeemed = [invitation, link(Some(1), 2, 0)];
         let chain = read(2, &redeemed).expect("well-formed");
         assert_eq!(chain.invitation(), Some(secret(1).id()));

@@ -13,7 +13,7 @@ mod audit_host;
 mod audit_remote;
 #[cfg(feature = "carrier-loopback")]
 mod bridge;
-#[cfg(feature = "carrier-tor")]
+#[cfg(all(feature = "carrier-tor", any(feature = "client", feature = "server")))]
 mod carrier;
 #[cfg(any(feature = "client", feature = "server"))]
 mod client_auth;
@@ -46,7 +46,7 @@ mod outcomes;
 mod output;
 #[cfg(feature = "client")]
 mod own_carrier;
-#[cfg(any(feature = "client", feature = "server", feature = "carrier-tor"))]
+#[cfg(any(feature = "client", feature = "server"))]
 mod progress;
 #[cfg(feature = "client")]
 mod proxy;
@@ -143,7 +143,7 @@ enum Command {
     #[cfg(feature = "client")]
     About(about::About),
     /// Carry streams between an anonymizing network and AF_UNIX sockets
-    #[cfg(feature = "carrier-tor")]
+    #[cfg(all(feature = "carrier-tor", any(feature = "client", feature = "server")))]
     #[command(subcommand)]
     Carrier(carrier::Carrier),
     /// Rehearse the whole job on a private Tor network of this machine
@@ -250,7 +250,7 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Watch(command) => command.run(),
         #[cfg(feature = "client")]
         Command::About(command) => command.run(),
-        #[cfg(feature = "carrier-tor")]
+        #[cfg(all(feature = "carrier-tor", any(feature = "client", feature = "server")))]
         Command::Carrier(command) => command.run(),
         #[cfg(feature = "rehearse")]
         Command::Rehearse(command) => command.run(),

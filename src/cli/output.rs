@@ -125,7 +125,7 @@ pub(super) fn remaining(now: Timestamp, expires: Timestamp) -> String {
 }
 
 /// Until SIGINT or SIGTERM. When they can't be listened to, they end the process by themselves.
-#[cfg(any(feature = "client", feature = "carrier-loopback"))]
+#[cfg(any(feature = "client", feature = "carrier-loopback", all(feature = "server", feature = "carrier-tor")))]
 pub(super) async fn stop_signal() {
     use tokio::signal::unix::{SignalKind, signal};
     match (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) {

@@ -76,7 +76,7 @@ fn an_empty_directory_becomes_an_open_grid_and_stays_it() {
     assert_eq!(IntroducerConfig::load(&config).expect("a configuration").grid(), grid);
     let said = place.read("said");
     let here = place.0.path().display().to_string();
-    for told in [&grid.to_string(), &here, "introducer.toml", "Move grid.key to another machine", "When it is lost"] {
+    for told in [&grid.to_string(), &here, "introducer.toml", "Move grid.key to another machine", "when it is lost"] {
         assert!(said.contains(told), "{told} is not in:\n{said}");
     }
     place.stop(child);

@@ -14,7 +14,7 @@ use anteroom::carrier::Report;
 use crate::grid::anteroom;
 
 /// From the start of a carrier to whatever a test waits for: a bootstrap, a descriptor that spreads, some retries.
-const DEADLINE: Duration = Duration::from_secs(180);
+const DEADLINE: Duration = Duration::from_secs(300);
 
 /// A running carrier; killed when dropped.
 pub struct Carrier {

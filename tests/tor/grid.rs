@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use crate::tornet::{TorDaemon, TorNetwork};
 
 /// For an onion service to be found by a client after its descriptor was uploaded; a new network needs a few tries.
-const REACHABLE: Duration = Duration::from_secs(120);
+const REACHABLE: Duration = Duration::from_secs(300);
 
 /// The program under test.
 pub fn anteroom(arguments: &[&str]) -> Command {

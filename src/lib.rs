@@ -18,6 +18,7 @@
 //! | [`protocol`] | bytes ↔ requests and answers: frames, padding | record |
 //! | [`ambient`] | the one clock, the one source of randomness | record, directory (its `Now`) |
 //! | [`redact`] | values that print as `…`, logging | – |
+//! | [`sandbox`] | what the kernel holds a process to, and the attack on itself that shows it | – |
 //! | [`net`] | AF_UNIX accept, SOCKS5 dial, PROXY line. No IP here | redact |
 //! | [`carrier`] | every IP socket of the program | net, ambient, redact |
 //! | [`keys`] | secret key files and seq counters: create, load, permissions | record |
@@ -99,6 +100,8 @@ pub mod keys;
 pub mod net;
 #[cfg(feature = "cli")]
 pub mod redact;
+#[cfg(feature = "cli")]
+pub mod sandbox;
 #[cfg(feature = "server")]
 pub mod server;
 #[cfg(feature = "server")]

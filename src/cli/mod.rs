@@ -26,6 +26,7 @@ mod output;
 mod publish;
 #[cfg(feature = "client")]
 mod record_file;
+mod sandbox_check;
 #[cfg(feature = "server")]
 mod serve;
 #[cfg(any(feature = "client", feature = "server"))]
@@ -92,6 +93,9 @@ enum Command {
     /// Offer a SOCKS port of 127.0.0.1 as an AF_UNIX socket
     #[cfg(feature = "carrier-loopback")]
     SocksBridge(bridge::SocksBridge),
+    /// Lock this process down, attack it, and show what was denied
+    #[command(hide = true)]
+    SandboxCheck(sandbox_check::SandboxCheck),
     /// Write completions for a shell to standard output
     Completions(generate::Completions),
     /// Write man pages, one a command
@@ -157,6 +161,7 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::About(command) => command.run(),
         #[cfg(feature = "carrier-loopback")]
         Command::SocksBridge(command) => command.run(),
+        Command::SandboxCheck(command) => command.run(),
         Command::Completions(arguments) => arguments.run(command()),
         Command::Man(arguments) => arguments.run(command()),
     }

@@ -7,7 +7,8 @@
 //!
 //! The **carrier** (C tor, for the time being) is the only process with IP sockets; it moves opaque bytes. The
 //! **introducer** parses, verifies, stores and answers; it sees AF_UNIX streams only. The **client** reaches introducers
-//! through a carrier's SOCKS socket, which is AF_UNIX, too; [`carrier`] offers a SOCKS port of 127.0.0.1 as one.
+//! through a carrier's SOCKS socket, which is AF_UNIX, too; [`carrier`] offers a SOCKS port of 127.0.0.1 as one. Both ask the
+//! kernel to hold them to that before they read a byte from outside, and attack themselves to see that it does: [`sandbox`].
 //!
 //! # Layers, lowest first
 //!
@@ -23,7 +24,7 @@
 //! | [`carrier`] | every IP socket of the program | net, ambient, redact |
 //! | [`keys`] | secret key files and seq counters: create, load, permissions | record |
 //! | [`store`] | the only database code | record, ambient |
-//! | [`config`] | configuration files, parsed into closed types | record, directory |
+//! | [`config`] | configuration files, parsed into closed types | record, directory, sandbox (its `Level`) |
 //! | [`client`] | one introducer: ask, list, follow | the pure modules, net, ambient, redact |
 //! | [`server`] | event loop, streams, dispatch | everything below but client, carrier, keys |
 //! | [`cli`] | one file per command | everything |
@@ -62,7 +63,9 @@
 //!    `tests/e2e/no_ip.rs`.
 //! 6. Nothing at level info or above holds an address, a key, a nickname or a circuit id; there is no line per request:
 //!    `tests/e2e/hostile`.
-//! 7. The pure modules give the same answer for the same inputs: `tests/simulation`, `tests/architecture.rs`.
+//! 7. What a process does not need the kernel denies it, and a process that could get it all the same does not start:
+//!    `tests/sandbox.rs`.
+//! 8. The pure modules give the same answer for the same inputs: `tests/simulation`, `tests/architecture.rs`.
 #![cfg_attr(not(feature = "cli"), no_std)]
 #![deny(
     unreachable_pub,

@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::{
     failure::{Exit, Failure, system},
+    lockdown::{self, SandboxOption},
     output,
 };
 use crate::{
@@ -29,6 +30,8 @@ pub(super) struct Whom {
     /// AF_UNIX socket of tor's SOCKS port, in place of the configuration's
     #[arg(long, value_name = "PATH")]
     socks: Option<PathBuf>,
+    #[command(flatten)]
+    sandbox: SandboxOption,
 }
 
 /// A client and the introducers it asks.
@@ -52,6 +55,7 @@ impl Whom {
             (_, Some(config)) => introducers(config)?,
             (_, None) => return Err(missing("the introducer", "--introducer ….onion:80")),
         };
+        lockdown::reader(&self.sandbox, config.as_ref())?;
         let socks = self.socks.clone().or(config.as_ref().map(|config| config.socks.clone()));
         let addresses = config.map_or_else(AddressKinds::default, |config| config.addresses);
         let client = client(socks.unwrap_or_else(|| SOCKS_DEFAULT.into()), grid, addresses, exact)?;

@@ -15,6 +15,8 @@ mod introducers;
 mod keygen;
 #[cfg(feature = "client")]
 mod list;
+#[cfg(any(feature = "client", feature = "server"))]
+mod lockdown;
 #[cfg(feature = "client")]
 mod lookup;
 #[cfg(feature = "client")]

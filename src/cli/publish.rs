@@ -7,6 +7,7 @@ use clap::Args;
 use super::{
     failure::{Exit, Failure},
     introducers::{block_on, client, introducers},
+    lockdown::{self, SandboxOption},
     node::{Says, Signer},
     outcomes::{Outcomes, Refusal},
     output, record_file, stay,
@@ -41,6 +42,8 @@ pub(super) struct Publish {
     /// Print JSON, a document a publish: the record, and what each introducer made of it
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    sandbox: SandboxOption,
 }
 
 #[derive(Args)]
@@ -51,14 +54,17 @@ pub(super) struct Withdraw {
     /// Print a JSON document: the record, and what each introducer made of it
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    sandbox: SandboxOption,
 }
 
 impl Publish {
     pub(super) fn run(self) -> Result<(), Failure> {
+        let config = NodeConfig::load(&self.config)?;
+        lockdown::publisher(&self.sandbox, &self.config, &config, self.record.as_deref())?;
         if self.stay {
             return block_on(stay::stay(&self.config, self.json));
         }
-        let config = NodeConfig::load(&self.config)?;
         let publisher = Publisher::new(&config)?;
         let outcomes = match &self.record {
             Some(path) => {
@@ -76,6 +82,7 @@ impl Publish {
 impl Withdraw {
     pub(super) fn run(self) -> Result<(), Failure> {
         let config = NodeConfig::load(&self.config)?;
+        lockdown::publisher(&self.sandbox, &self.config, &config, None)?;
         let outcomes = Publisher::new(&config)?.sign_and_publish(&config, Says::Withdrawal)?;
         outcomes.tell(self.json)?;
         outcomes.into_result()

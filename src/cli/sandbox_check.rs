@@ -2,10 +2,7 @@
 
 use clap::Args;
 
-use super::{
-    failure::{Exit, Failure},
-    output,
-};
+use super::{failure::Failure, output};
 use crate::sandbox::{self, Level, Needs, Profile, Report};
 
 #[derive(Args)]
@@ -36,28 +33,4 @@ fn text(report: &Report) -> String {
     let layers = report.layers.iter().map(ToString::to_string);
     let attempts = report.attempts.iter().map(ToString::to_string);
     layers.chain(attempts).collect::<Vec<_>>().join("\n")
-}
-
-/// Locks this process down, and tells what could not be applied to whoever asks for more words.
-pub(super) fn lock(profile: Profile, level: Level, needs: &Needs) -> Result<(), Failure> {
-    let report = sandbox::lock(profile, level, needs)?;
-    if level == Level::Off {
-        tracing::warn!("the sandbox is off: nothing but this program's own care keeps it from the network");
-        return Ok(());
-    }
-    for line in &report.layers {
-        match line.state {
-            sandbox::State::Applied => tracing::debug!("sandbox: {line}"),
-            _ => tracing::info!("sandbox: {line}"),
-        }
-    }
-    let denied = report.attempts.iter().filter(|attempt| attempt.denied).count();
-    tracing::info!(profile = profile.name(), level = %level, denied, "the sandbox holds");
-    Ok(())
-}
-
-impl From<sandbox::SandboxError> for Failure {
-    fn from(error: sandbox::SandboxError) -> Self {
-        Self::new(Exit::Failed, &error).hint(error.hint())
-    }
 }

@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::{
     failure::{Exit, Failure, system},
+    lockdown::{self, SandboxOption},
     output,
 };
 use crate::{ambient, config::IntroducerConfig, server};
@@ -15,13 +16,17 @@ pub(super) struct Serve {
     /// The introducer's configuration; SIGHUP reads it again
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
+    #[command(flatten)]
+    sandbox: SandboxOption,
 }
 
 impl Serve {
     pub(super) fn run(self) -> Result<(), Failure> {
+        let failed = |error| Failure::new(Exit::Failed, error);
         let config = IntroducerConfig::load(&self.config)?;
-        server::run(config, move || IntroducerConfig::load(&self.config))
-            .map_err(|error| Failure::new(Exit::Failed, error))
+        let prepared = server::prepare(&config).map_err(failed)?;
+        lockdown::introducer(&self.sandbox, &self.config, &config)?;
+        server::run(prepared, config, move || IntroducerConfig::load(&self.config)).map_err(failed)
     }
 }
 

@@ -7,12 +7,13 @@ use serde::Deserialize;
 use super::{
     ConfigError, KeyProblem, beside, deserialize,
     limits::{RawLimits, ServerLimits, TICK_SECONDS_DEFAULT},
-    problem::{Bad, parse_head, parse_number},
+    problem::{Bad, parse_head, parse_number, parse_sandbox},
     read,
 };
 use crate::{
     directory::{AdmissionPolicy, Policy},
     record::{AddressKinds, GridId},
+    sandbox::Level,
 };
 
 /// The commented file that `anteroom init introducer` writes: every key with its default.
@@ -38,6 +39,8 @@ pub struct IntroducerConfig {
     pub carrier_uids: Vec<u32>,
     /// Directory of the database.
     pub state: PathBuf,
+    /// What the kernel holds the process to.
+    pub sandbox: Level,
     /// The grid, who may publish, which addresses, and the limits of the directory.
     pub policy: Policy,
     /// How clients shall ask for a node.
@@ -102,6 +105,7 @@ struct RawIntroducer {
     socket_mode: Option<String>,
     carrier_uids: Option<Vec<u32>>,
     state: Option<PathBuf>,
+    sandbox: Option<String>,
     #[serde(default)]
     admission: RawAdmission,
     #[serde(default)]
@@ -155,6 +159,7 @@ impl RawIntroducer {
             socket_mode: parse_mode(self.socket_mode.as_deref())?,
             carrier_uids: parse_uids(self.carrier_uids)?,
             state: beside(file, &state),
+            sandbox: parse_sandbox(self.sandbox.as_deref())?,
             policy,
             lookup: self.lookup.parse()?,
             watch: self.watch.parse()?,

@@ -9,12 +9,15 @@ use serde::Deserialize;
 
 use super::{
     ConfigError, KeyProblem, beside, deserialize,
-    problem::{Bad, parse_head, parse_number},
+    problem::{Bad, parse_head, parse_number, parse_sandbox},
     read,
 };
-use crate::record::{
-    Address, AddressKind, AddressKinds, Attributes, ClaimError, GridId, LIFETIME_HOURS_MAX, Lifetime, Nickname,
-    Service, ServiceName,
+use crate::{
+    record::{
+        Address, AddressKind, AddressKinds, Attributes, ClaimError, GridId, LIFETIME_HOURS_MAX, Lifetime, Nickname,
+        Service, ServiceName,
+    },
+    sandbox::Level,
 };
 
 /// The commented file that `anteroom init node` writes: every key, with its default or an example.
@@ -40,6 +43,8 @@ pub struct NodeConfig {
     pub introducers: Vec<Address>,
     /// AF_UNIX socket of a SOCKS5 proxy.
     pub socks: PathBuf,
+    /// What the kernel holds the process to.
+    pub sandbox: Level,
     /// A label for people.
     pub nickname: Option<Nickname>,
     /// How long a record holds.
@@ -77,6 +82,7 @@ struct RawNode {
     #[serde(default)]
     introducers: Vec<String>,
     socks: Option<PathBuf>,
+    sandbox: Option<String>,
     nickname: Option<String>,
     lifetime_hours: Option<i64>,
     #[serde(default)]
@@ -119,6 +125,7 @@ impl RawNode {
             key: self.key.map(|key| beside(file, &key)),
             introducers: parse_introducers(&self.introducers)?,
             socks: beside(file, self.socks.as_deref().unwrap_or(Path::new(SOCKS_DEFAULT))),
+            sandbox: parse_sandbox(self.sandbox.as_deref())?,
             nickname: nickname.map_err(|error| Bad::new("nickname", KeyProblem::Claim(error)))?,
             lifetime: Lifetime::from_hours(hours)
                 .ok_or_else(|| Bad::new("lifetime_hours", KeyProblem::Claim(ClaimError::Lifetime)))?,

@@ -27,15 +27,16 @@ pub enum ListenError {
     },
 }
 
-/// Accepts streams of a carrier.
+/// A socket that takes streams already, which wait until a [`Listener`] accepts them. It needs no event loop, so that it can
+/// be made before the process gives up the right to make sockets.
 #[derive(Debug)]
-pub struct Listener {
+pub struct BoundSocket {
     #[expect(clippy::disallowed_types, reason = "net is where AF_UNIX streams are accepted")]
-    listener: tokio::net::UnixListener,
-    path: PathBuf,
+    listener: std::os::unix::net::UnixListener,
+    file: SocketFile,
 }
 
-impl Listener {
+impl BoundSocket {
     /// Makes the socket with `mode`, in place of one that a dead process left behind.
     ///
     /// # Errors
@@ -54,9 +55,39 @@ impl Listener {
                 _ => return Err(ListenError::InUse(path.to_owned())),
             },
         }
-        let listener = tokio::net::UnixListener::bind(path).map_err(failed)?;
+        let listener = std::os::unix::net::UnixListener::bind(path).map_err(failed)?;
+        let file = SocketFile(path.to_owned());
         fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(failed)?;
-        Ok(Self { listener, path: path.to_owned() })
+        listener.set_nonblocking(true).map_err(failed)?;
+        Ok(Self { listener, file })
+    }
+
+    /// Hands it to the event loop this is called on.
+    ///
+    /// # Errors
+    /// Of the system.
+    #[expect(clippy::disallowed_types, reason = "net is where AF_UNIX streams are accepted")]
+    pub fn listen(self) -> io::Result<Listener> {
+        Ok(Listener { listener: tokio::net::UnixListener::from_std(self.listener)?, _file: self.file })
+    }
+}
+
+/// Accepts streams of a carrier.
+#[derive(Debug)]
+pub struct Listener {
+    #[expect(clippy::disallowed_types, reason = "net is where AF_UNIX streams are accepted")]
+    listener: tokio::net::UnixListener,
+    _file: SocketFile,
+}
+
+impl Listener {
+    /// [`BoundSocket::bind`] and [`BoundSocket::listen`] at once.
+    ///
+    /// # Errors
+    /// See [`ListenError`]; nothing was removed but a dead socket.
+    pub fn bind(path: &Path, mode: u32) -> Result<Self, ListenError> {
+        let listening = BoundSocket::bind(path, mode)?.listen();
+        listening.map_err(|error| ListenError::Io { path: path.to_owned(), error })
     }
 
     /// The next stream, and who connected.
@@ -70,9 +101,13 @@ impl Listener {
     }
 }
 
-impl Drop for Listener {
+/// Removed when dropped.
+#[derive(Debug)]
+struct SocketFile(PathBuf);
+
+impl Drop for SocketFile {
     fn drop(&mut self) {
         // Best effort: a socket left behind is replaced at the next start.
-        let _ = fs::remove_file(&self.path);
+        let _ = fs::remove_file(&self.0);
     }
 }

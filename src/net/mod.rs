@@ -6,7 +6,7 @@ mod proxy_line;
 mod socks;
 
 pub use frame::{ReadError, read_frame};
-pub use listen::{ListenError, Listener, PeerUid};
+pub use listen::{BoundSocket, ListenError, Listener, PeerUid};
 pub use proxy_line::{CircuitId, PROXY_LINE_BYTES_MAX, ProxyLineError, parse_proxy_line, read_proxy_line};
 pub use socks::{DialError, Isolation, SocksError, dial, handshake};
 

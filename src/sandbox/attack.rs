@@ -147,8 +147,18 @@ const ATTACKS: &[Attack] = &[
     call(LOCKED, "tgkill of another process", libc::SYS_tgkill, NO_FILE),
     call(ALL, "tkill", libc::SYS_tkill, NO_FILE),
     call(ALL, "memfd_create", libc::SYS_memfd_create, NONE),
-    call(LOCKED, "memory that can be executed", libc::SYS_mmap, [0, PAGE, libc::PROT_READ | libc::PROT_EXEC, PRIVATE_MEMORY, -1, 0]),
-    call(ALL, "memory that can be written and executed", libc::SYS_mmap, [0, PAGE, libc::PROT_WRITE | libc::PROT_EXEC, PRIVATE_MEMORY, -1, 0]),
+    call(
+        LOCKED,
+        "memory that can be executed",
+        libc::SYS_mmap,
+        [0, PAGE, libc::PROT_READ | libc::PROT_EXEC, PRIVATE_MEMORY, -1, 0],
+    ),
+    call(
+        ALL,
+        "memory that can be written and executed",
+        libc::SYS_mmap,
+        [0, PAGE, libc::PROT_WRITE | libc::PROT_EXEC, PRIVATE_MEMORY, -1, 0],
+    ),
     call(LOCKED, "mprotect to executable", libc::SYS_mprotect, [0, PAGE, libc::PROT_EXEC, 0, 0, 0]),
     call(ALL, "pkey_mprotect", libc::SYS_pkey_mprotect, [0, PAGE, libc::PROT_EXEC, -1, 0, 0]),
     // The machine.

@@ -145,16 +145,12 @@ const ALWAYS_X86_64: &[Call] =
     &[any("epoll_wait"), any("lstat"), any("mkdir"), any("poll"), any("rename"), any("stat"), any("unlink")];
 
 /// No new code, threads but no processes: all but the supervisor.
-const NO_PROGRAMS: &[Call] = &[
-    Call("mmap", NO_NEW_CODE),
-    Call("mprotect", NO_NEW_CODE),
-    Call("clone", &[Bits(0, CLONE_THREAD, CLONE_THREAD)]),
-];
+const NO_PROGRAMS: &[Call] =
+    &[Call("mmap", NO_NEW_CODE), Call("mprotect", NO_NEW_CODE), Call("clone", &[Bits(0, CLONE_THREAD, CLONE_THREAD)])];
 
 const UNIX_ACCEPT: &[Call] = &[any("accept4")];
 
-const UNIX_CONNECT: &[Call] =
-    &[any("connect"), Call("socket", ONLY_UNIX_STREAMS), any("getcwd"), any("readlinkat")];
+const UNIX_CONNECT: &[Call] = &[any("connect"), Call("socket", ONLY_UNIX_STREAMS), any("getcwd"), any("readlinkat")];
 
 const UNIX_CONNECT_X86_64: &[Call] = &[any("readlink")];
 
@@ -236,7 +232,8 @@ const SO_DOMAIN: u32 = 39;
 const SUPERVISOR_X86_64: &[Call] = &[any("arch_prctl"), any("dup2"), any("fork"), any("pipe"), any("vfork")];
 
 /// Calls that libraries try first and do without: they are refused, and do not end a process at the level `kill`.
-pub(super) const QUIETLY_REFUSED: &[Call] = &[any("clone3"), any("faccessat2"), any("openat2"), any("sched_setscheduler")];
+pub(super) const QUIETLY_REFUSED: &[Call] =
+    &[any("clone3"), any("faccessat2"), any("openat2"), any("sched_setscheduler")];
 
 /// What the level `kill` needs to put its second list over the first.
 pub(super) const LOCK_AGAIN: &[Call] = &[any("seccomp"), Call("prctl", &[Is(0, PR_SET_NO_NEW_PRIVS)])];

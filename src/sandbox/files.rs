@@ -22,7 +22,9 @@ pub(super) fn restrict(profile: Profile, needs: &Needs) -> State {
         Ok(RulesetStatus::PartiallyEnforced) => {
             State::Partly("this kernel's Landlock is older than 6.12's and knows less".into())
         }
-        Ok(RulesetStatus::NotEnforced) => State::NotApplied("this kernel has no Landlock, or it is not switched on".into()),
+        Ok(RulesetStatus::NotEnforced) => {
+            State::NotApplied("this kernel has no Landlock, or it is not switched on".into())
+        }
         Err(error) => State::NotApplied(error.to_string()),
     }
 }

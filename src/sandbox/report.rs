@@ -25,15 +25,8 @@ pub enum Layer {
 }
 
 impl Layer {
-    const ALL: [Self; 7] = [
-        Self::Descriptors,
-        Self::Namespaces,
-        Self::Files,
-        Self::Privileges,
-        Self::Dumps,
-        Self::Memory,
-        Self::Calls,
-    ];
+    const ALL: [Self; 7] =
+        [Self::Descriptors, Self::Namespaces, Self::Files, Self::Privileges, Self::Dumps, Self::Memory, Self::Calls];
 }
 
 impl fmt::Display for Layer {

@@ -39,13 +39,7 @@ pub(super) fn socket_domain(descriptor: c_int) -> io::Result<c_int> {
     let (mut domain, mut length): (c_int, libc::socklen_t) = (0, size_of::<c_int>() as libc::socklen_t);
     // SAFETY: the kernel writes one integer into `domain` and its length into `length`.
     let result = unsafe {
-        libc::getsockopt(
-            descriptor,
-            libc::SOL_SOCKET,
-            libc::SO_DOMAIN,
-            (&raw mut domain).cast(),
-            &raw mut length,
-        )
+        libc::getsockopt(descriptor, libc::SOL_SOCKET, libc::SO_DOMAIN, (&raw mut domain).cast(), &raw mut length)
     };
     checked(c_long::from(result))?;
     Ok(domain)

@@ -20,7 +20,7 @@ use tokio::{signal::unix::SignalKind, sync::mpsc, task::LocalSet};
 use crate::{
     ambient,
     config::{ConfigError, IntroducerConfig},
-    net::{ListenError, Listener},
+    net::{BoundSocket, ListenError, Listener},
     store::{self, GroupCommit, Limits, OpenError},
 };
 pub use restart::RestartError;
@@ -56,29 +56,47 @@ pub enum ServeError {
     System(#[from] io::Error),
 }
 
+/// What an introducer needs and makes while it still may: afterwards it opens what is in its state directory, accepts on
+/// its socket, and makes no other.
+#[derive(Debug)]
+pub struct Prepared {
+    socket: BoundSocket,
+}
+
+/// Makes the socket and the state directory.
+///
+/// # Errors
+/// See [`ServeError`].
+pub fn prepare(config: &IntroducerConfig) -> Result<Prepared, ServeError> {
+    store::make_directory(&config.state)?;
+    Ok(Prepared { socket: BoundSocket::bind(&config.socket, config.socket_mode)? })
+}
+
 /// Runs an introducer until SIGTERM or SIGINT. `reload` is asked on SIGHUP.
 ///
 /// # Errors
 /// See [`ServeError`].
 pub fn run(
+    prepared: Prepared,
     config: IntroducerConfig,
     reload: impl Fn() -> Result<IntroducerConfig, ConfigError> + 'static,
 ) -> Result<(), ServeError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
-    let ended = LocalSet::new().block_on(&runtime, serve(config, reload));
+    let ended = LocalSet::new().block_on(&runtime, serve(prepared, config, reload));
     // A store that is still being checked is not waited for: up to the end of the check nothing is written to it.
     runtime.shutdown_background();
     ended
 }
 
 async fn serve(
+    prepared: Prepared,
     mut config: IntroducerConfig,
     reload: impl Fn() -> Result<IntroducerConfig, ConfigError> + 'static,
 ) -> Result<(), ServeError> {
     let mut signals = Signals::new()?;
     config.limits.streams_max = descriptors::streams_max(config.limits.streams_max);
     let opened = store::open(&config.state, Limits { content_bytes_max: config.limits.store_bytes_max })?;
-    let listener = Listener::bind(&config.socket, config.socket_mode)?;
+    let listener = prepared.socket.listen()?;
     tracing::info!("listening; checking what the store holds, publishes and lookups are answered Busy meanwhile");
 
     let generation = u64::from_le_bytes(ambient::random()?);
@@ -136,7 +154,10 @@ async fn accept(listener: Listener, shared: Shared, carrier_uids: Vec<u32>) {
             }
             Ok((_, uid)) => {
                 if told_uids.len() < TOLD_UIDS_MAX && told_uids.insert(uid) {
-                    tracing::warn!(uid, "refused a process of a user that is not in `carrier_uids`");
+                    tracing::warn!(
+                        uid,
+                        "refused a process of a user that is not in `carrier_uids` (65534 stands for any other user)"
+                    );
                 }
             }
             Err(error) => {

@@ -61,8 +61,8 @@ const LIFTED_FENCES: &[(&str, usize)] = &[
 /// The places with `unsafe` code, file by file: blocks, each with the reason why it is sound.
 const UNSAFE: &[(&str, usize)] = &[("src/sandbox/syscall.rs", 6)];
 
-/// The sandbox with a hole, which `sandbox-check` asks for to show that the attack finds it; defined, used by [`lock`], used
-/// by the command.
+/// The sandbox with a hole, which `sandbox-check` asks for to show that the attack finds it; defined and used in one, used by
+/// the command.
 const HOLED_SANDBOX: &[(&str, usize)] = &[("src/cli/sandbox_check.rs", 1), ("src/sandbox/mod.rs", 2)];
 
 /// Crates that learn addresses, ask others for ours, resolve names or tell who we are. `.deny.toml` has the same list.

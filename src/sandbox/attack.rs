@@ -124,6 +124,7 @@ const ATTACKS: &[Attack] = &[
     call(ALL, "recvmmsg", libc::SYS_recvmmsg, NO_FILE),
     call(ALL, "ioctl: list of interfaces", libc::SYS_ioctl, [-1, SIOCGIFCONF, 0, 0, 0, 0]),
     call(ALL, "ioctl: address of the network card", libc::SYS_ioctl, [-1, SIOCGIFHWADDR, 0, 0, 0, 0]),
+    call(ALL, "fcntl: signals to other processes", libc::SYS_fcntl, [-1, libc::F_SETOWN, 0, 0, 0, 0]),
     // Around the list.
     call(ALL, "io_uring: sockets without the call", libc::SYS_io_uring_setup, NONE),
     call(ALL, "io_uring_enter", libc::SYS_io_uring_enter, NO_FILE),

@@ -40,10 +40,10 @@ const SOL_SOCKET: u32 = 1;
 const SO_TYPE: u32 = 3;
 const SO_ERROR: u32 = 4;
 const SO_PEERCRED: u32 = 17;
+const SO_DOMAIN: u32 = 39;
 const TCP_NODELAY: u32 = 1;
-const TCP_KEEPIDLE: u32 = 4;
 const TCP_INFO: u32 = 11;
-const SO_KEEPALIVE: u32 = 9;
+const TCP_NOTSENT_LOWAT: u32 = 25;
 /// With it `sendto` connects, past whoever watches `connect`.
 const MSG_FASTOPEN: u32 = 0x2000_0000;
 const CLONE_THREAD: u32 = 0x1_0000;
@@ -51,6 +51,22 @@ const PROT_WRITE: u32 = 2;
 const PROT_EXEC: u32 = 4;
 const PR_SET_NAME: u32 = 15;
 const PR_SET_NO_NEW_PRIVS: u32 = 38;
+/// Is this a terminal?
+const TCGETS: u32 = 0x5401;
+/// Not to be waited for.
+const FIONBIO: u32 = 0x5421;
+// `fcntl`: what belongs to descriptors, flags and locks of a file; not `F_SETOWN`, which sends signals to others.
+const F_GETFD: u32 = 1;
+const F_SETFD: u32 = 2;
+const F_GETFL: u32 = 3;
+const F_SETFL: u32 = 4;
+const F_GETLK: u32 = 5;
+const F_SETLK: u32 = 6;
+const F_SETLKW: u32 = 7;
+const F_OFD_GETLK: u32 = 36;
+const F_OFD_SETLK: u32 = 37;
+const F_OFD_SETLKW: u32 = 38;
+const F_DUPFD_CLOEXEC: u32 = 1030;
 /// Names for anonymous memory, which the C library gives.
 const PR_SET_VMA: u32 = 0x5356_4d41;
 
@@ -96,7 +112,17 @@ const ALWAYS: &[Call] = &[
     any("close"),
     any("dup"),
     any("fallocate"),
-    any("fcntl"),
+    Call("fcntl", &[Is(1, F_DUPFD_CLOEXEC)]),
+    Call("fcntl", &[Is(1, F_GETFD)]),
+    Call("fcntl", &[Is(1, F_GETFL)]),
+    Call("fcntl", &[Is(1, F_GETLK)]),
+    Call("fcntl", &[Is(1, F_OFD_GETLK)]),
+    Call("fcntl", &[Is(1, F_OFD_SETLK)]),
+    Call("fcntl", &[Is(1, F_OFD_SETLKW)]),
+    Call("fcntl", &[Is(1, F_SETFD)]),
+    Call("fcntl", &[Is(1, F_SETFL)]),
+    Call("fcntl", &[Is(1, F_SETLK)]),
+    Call("fcntl", &[Is(1, F_SETLKW)]),
     any("fdatasync"),
     any("flock"),
     any("fstat"),
@@ -126,9 +152,9 @@ const ALWAYS: &[Call] = &[
     any("eventfd2"),
     any("pipe2"),
     any("ppoll"),
-    // Is this a terminal? Set non-blocking. Nothing about interfaces.
-    Call("ioctl", &[Is(1, 0x5401)]),
-    Call("ioctl", &[Is(1, 0x5421)]),
+    // Nothing about interfaces.
+    Call("ioctl", &[Is(1, TCGETS)]),
+    Call("ioctl", &[Is(1, FIONBIO)]),
     // Streams that are open. No `recvmsg`: with it a descriptor could arrive from another process, and be a TCP socket.
     any("shutdown"),
     Call("recvfrom", &[Null(4)]),
@@ -167,14 +193,12 @@ const EGRESS_TCP: &[Call] = &[
     Call("socket", &[Is(0, AF_INET6), Bits(1, SOCK_TYPE, SOCK_STREAM), Is(2, IPPROTO_TCP)]),
     Call("getsockopt", &[Is(1, IPPROTO_TCP), Is(2, TCP_INFO)]),
     Call("setsockopt", &[Is(1, IPPROTO_TCP), Is(2, TCP_NODELAY)]),
-    Call("setsockopt", &[Is(1, IPPROTO_TCP), Is(2, TCP_KEEPIDLE)]),
-    Call("setsockopt", &[Is(1, SOL_SOCKET), Is(2, SO_KEEPALIVE)]),
+    Call("setsockopt", &[Is(1, IPPROTO_TCP), Is(2, TCP_NOTSENT_LOWAT)]),
     // What a Tor implementation and its database ask of their own files.
     any("faccessat"),
     any("fchmod"),
     any("fchmodat"),
     any("fchown"),
-    any("fstatfs"),
     any("getcwd"),
     any("getegid"),
     any("getgid"),
@@ -182,15 +206,11 @@ const EGRESS_TCP: &[Call] = &[
     any("getresgid"),
     any("getresuid"),
     any("getuid"),
-    any("linkat"),
-    any("mlock"),
-    any("munlock"),
     any("readlinkat"),
-    any("statfs"),
     any("utimensat"),
 ];
 
-const EGRESS_TCP_X86_64: &[Call] = &[any("access"), any("chmod"), any("link"), any("readlink"), any("rmdir")];
+const EGRESS_TCP_X86_64: &[Call] = &[any("access"), any("chmod"), any("readlink"), any("rmdir")];
 
 /// What starting a program takes, and what a program needs to lock itself down; with all lists above.
 const SUPERVISOR: &[Call] = &[
@@ -227,19 +247,16 @@ const SUPERVISOR: &[Call] = &[
     Call("getsockopt", &[Is(1, SOL_SOCKET), Is(2, SO_DOMAIN)]),
 ];
 
-const SO_DOMAIN: u32 = 39;
-
 const SUPERVISOR_X86_64: &[Call] = &[any("arch_prctl"), any("dup2"), any("fork"), any("pipe"), any("vfork")];
 
 /// Calls that libraries try first and do without: they are refused, and do not end a process at the level `kill`.
-pub(super) const QUIETLY_REFUSED: &[Call] =
-    &[any("clone3"), any("faccessat2"), any("openat2"), any("sched_setscheduler")];
+pub(super) const QUIETLY_REFUSED: &[Call] = &[any("clone3"), any("faccessat2"), any("openat2")];
 
 /// What the level `kill` needs to put its second list over the first.
 pub(super) const LOCK_AGAIN: &[Call] = &[any("seccomp"), Call("prctl", &[Is(0, PR_SET_NO_NEW_PRIVS)])];
 
-/// The rows of a profile. `x86_64` adds those of calls that aarch64 never had.
-pub(super) fn of(profile: Profile, x86_64: bool) -> Vec<Call> {
+/// The rows of a profile and `more`. `x86_64` adds those of calls that aarch64 never had.
+pub(super) fn of(profile: Profile, x86_64: bool, more: &[Call]) -> Vec<Call> {
     let (everywhere, old): (&[&[Call]], &[&[Call]]) = match profile {
         Profile::UnixAccept => (&[ALWAYS, NO_PROGRAMS, UNIX_ACCEPT], &[ALWAYS_X86_64]),
         Profile::UnixConnect => (&[ALWAYS, NO_PROGRAMS, UNIX_CONNECT], &[ALWAYS_X86_64, UNIX_CONNECT_X86_64]),
@@ -248,9 +265,9 @@ pub(super) fn of(profile: Profile, x86_64: bool) -> Vec<Call> {
             (&[ALWAYS, EGRESS_TCP, SUPERVISOR], &[ALWAYS_X86_64, EGRESS_TCP_X86_64, SUPERVISOR_X86_64])
         }
     };
-    let lists = everywhere.iter().chain(if x86_64 { old } else { &[] });
+    let lists = everywhere.iter().chain(if x86_64 { old } else { &[] }).chain([&more]);
     let mut rows: Vec<Call> = lists.flat_map(|list| list.iter().copied()).collect();
-    // A row with conditions would narrow what another list of the same profile allows as a whole.
+    // The compiler takes a row with conditions for the whole of what is allowed, also beside one without.
     let whole: Vec<&str> = rows.iter().filter(|Call(_, conditions)| conditions.is_empty()).map(|call| call.0).collect();
     rows.retain(|Call(name, conditions)| conditions.is_empty() || !whole.contains(name));
     rows

@@ -22,10 +22,8 @@ const PROGRAM: &str = "list";
 /// When there is no list for this processor, or the kernel takes none.
 pub(super) fn apply(profile: Profile, level: Level, open: Option<&str>) -> Result<(), SandboxError> {
     let architecture = architecture()?;
-    let mut rows = rows(profile, architecture);
-    if level == Level::Kill {
-        rows.extend(calls::LOCK_AGAIN.iter().map(row));
-    }
+    let more = if level == Level::Kill { calls::LOCK_AGAIN } else { &[] };
+    let mut rows = rows(profile, architecture, more);
     if let Some(name) = open {
         rows.retain(|row| row.get("syscall").and_then(Value::as_str) != Some(name));
         rows.push(json!({ "syscall": name }));
@@ -39,9 +37,8 @@ pub(super) fn apply(profile: Profile, level: Level, open: Option<&str>) -> Resul
 /// See [`apply`].
 pub(super) fn apply_killing(profile: Profile) -> Result<(), SandboxError> {
     let architecture = architecture()?;
-    let mut rows = rows(profile, architecture);
-    // The first list goes on refusing these.
-    rows.extend(calls::QUIETLY_REFUSED.iter().map(row));
+    // The first list goes on refusing those that are added here.
+    let rows = rows(profile, architecture, calls::QUIETLY_REFUSED);
     install(&compile(&json!("kill_process"), rows, architecture)?)
 }
 
@@ -54,8 +51,8 @@ fn architecture() -> Result<TargetArch, SandboxError> {
     TargetArch::try_from(std::env::consts::ARCH).map_err(|error| SandboxError::List(error.to_string()))
 }
 
-fn rows(profile: Profile, architecture: TargetArch) -> Vec<Value> {
-    calls::of(profile, architecture == TargetArch::x86_64).iter().map(row).collect()
+fn rows(profile: Profile, architecture: TargetArch, more: &[Call]) -> Vec<Value> {
+    calls::of(profile, architecture == TargetArch::x86_64, more).iter().map(row).collect()
 }
 
 /// What is no match of any row gets `otherwise`; a call of another architecture ends the process (seccompiler's own rule).
@@ -143,7 +140,7 @@ mod tests {
     }
 
     fn program(profile: Profile, architecture: TargetArch) -> BpfProgram {
-        compile(&json!({ "errno": REFUSAL }), rows(profile, architecture), architecture).unwrap()
+        compile(&json!({ "errno": REFUSAL }), rows(profile, architecture, &[]), architecture).unwrap()
     }
 
     /// What the kernel would do: the few instructions of classic BPF that such a program has (`bpf_exp.yacc`'s names behind).
@@ -275,8 +272,7 @@ mod tests {
     #[test]
     fn the_killing_list_kills_but_for_what_libraries_merely_try() {
         for architecture in BOTH {
-            let mut rows = rows(Profile::UnixAccept, architecture);
-            rows.extend(calls::QUIETLY_REFUSED.iter().map(row));
+            let rows = rows(Profile::UnixAccept, architecture, calls::QUIETLY_REFUSED);
             let program = compile(&json!("kill_process"), rows, architecture).unwrap();
             let answer = |name| verdict(&program, number(name, architecture), audit(architecture), &[]);
             assert_eq!(answer("uname"), KILLED);

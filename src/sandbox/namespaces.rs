@@ -5,7 +5,7 @@ use std::{fs, io};
 use rustix::{
     process::{getegid, geteuid},
     system::{setdomainname, sethostname},
-    thread::UnshareFlags,
+    thread::{CapabilitySet, UnshareFlags, capabilities},
 };
 
 use super::{Layer, Needs, Profile, SandboxError, State, syscall};
@@ -33,7 +33,10 @@ pub(super) fn leave(profile: Profile, needs: &Needs) -> Result<State, SandboxErr
             "{refused}, and in a user namespace the users of other processes can't be told apart"
         )));
     }
-    // Asked before, since there is no way back.
+    // Asked before, since there is no way back. Root that gave its capabilities away may not be mapped (Linux 5.12).
+    if geteuid().is_root() && !capabilities(None).is_ok_and(|sets| sets.effective.contains(CapabilitySet::SETFCAP)) {
+        return Ok(State::NotApplied(format!("{refused}, and root without capabilities gets no user namespace")));
+    }
     if let Err(error) = fs::File::options().write(true).open("/proc/self/uid_map") {
         return Ok(State::NotApplied(format!("/proc/self/uid_map: {error}")));
     }

@@ -20,8 +20,8 @@ fn checked(result: c_long) -> io::Result<c_long> {
 /// For the rows of the attack alone: they name no descriptor, no process and no address of this process.
 pub(super) fn attempt(number: c_long, arguments: [i32; 6]) -> io::Result<c_long> {
     let [a, b, c, d, e, f] = arguments.map(c_long::from);
-    // SAFETY: every pointer among the arguments is null and every descriptor is -1, so that the kernel neither reads nor
-    // writes memory of this process and closes nothing of it.
+    // SAFETY: every pointer among the arguments is null, or so small or large that nothing of a process lies there, and every
+    // descriptor is -1: the kernel neither reads nor writes memory of this process and closes nothing of it.
     checked(unsafe { libc::syscall(number, a, b, c, d, e, f) })
 }
 

@@ -3,7 +3,7 @@
 use crate::check::{Checked, PROFILES, Program, User};
 
 /// Calls that no profile but the supervisor's allows as a whole.
-const CALLS: [&str; 51] = [
+const CALLS: [&str; 52] = [
     "socket",
     "bind",
     "listen",
@@ -16,6 +16,7 @@ const CALLS: [&str; 51] = [
     "recvmsg",
     "recvmmsg",
     "ioctl",
+    "fcntl",
     "io_uring_setup",
     "io_uring_enter",
     "pidfd_getfd",

@@ -1,5 +1,7 @@
 //! Every line of the attack is denied, whoever runs the process.
 
+use anteroom::sandbox::{self, Profile};
+
 use crate::check::{Checked, PROFILES, Program, User};
 
 /// Lines of the shortest table, the supervisor's, with some to spare for those that come and go.
@@ -32,6 +34,27 @@ fn every_profile_withstands_the_attack_as_an_ordinary_user() {
     let program = Program::new();
     for profile in PROFILES {
         withstands(&program.check(User::Ordinary, &["--profile", profile]), profile);
+    }
+}
+
+#[test]
+fn the_level_kill_withstands_it_too() {
+    let program = Program::new();
+    for profile in PROFILES {
+        withstands(&program.check(User::Ordinary, &["--profile", profile, "--level", "kill"]), profile);
+    }
+}
+
+/// A test of the test: without a sandbox the kernel lets through what the attack tries.
+#[test]
+fn without_a_sandbox_the_attack_succeeds() {
+    // What a kernel was built without is refused by any.
+    const NOT_BUILT_MAX: usize = 8;
+    for profile in Profile::ALL {
+        let attempts = sandbox::attack(profile);
+        let refused: Vec<_> = attempts.iter().filter(|attempt| attempt.denied).map(|attempt| attempt.name).collect();
+        assert!(refused.len() <= NOT_BUILT_MAX, "{profile:?}: {refused:?}");
+        assert!(attempts.len() > LINES_MIN, "{profile:?}");
     }
 }
 

@@ -43,7 +43,7 @@ pub fn measure(scale: Scale, report: &mut Report) {
 /// Throughput with the sandbox by that without, turn by turn; who begins alternates.
 fn in_turns(mut round: impl FnMut(bool) -> Round) -> Vec<f64> {
     let ratio = |turn: usize| {
-        let begins = turn % 2 == 0;
+        let begins = turn.is_multiple_of(2);
         let (first, second) = (round(begins).per_second(), round(!begins).per_second());
         if begins { first / second } else { second / first }
     };

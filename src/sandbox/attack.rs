@@ -42,6 +42,7 @@ pub fn attack(profile: Profile) -> Vec<Attempt> {
 const ALL: &[Profile] = &Profile::ALL;
 const LOCKED: &[Profile] = &[Profile::UnixAccept, Profile::UnixConnect, Profile::EgressTcp];
 const UNIX: &[Profile] = &[Profile::UnixAccept, Profile::UnixConnect];
+const TCP: &[Profile] = &[Profile::EgressTcp, Profile::Supervisor];
 const ACCEPT: &[Profile] = &[Profile::UnixAccept];
 const CONNECT: &[Profile] = &[Profile::UnixConnect];
 
@@ -116,8 +117,8 @@ const ATTACKS: &[Attack] = &[
     call(UNIX, "setsockopt", libc::SYS_setsockopt, NO_FILE),
     call(ALL, "setsockopt of IP: source routes, interfaces", libc::SYS_setsockopt, [-1, libc::IPPROTO_IP, 1, 0, 0, 0]),
     call(ALL, "getsockopt of IP", libc::SYS_getsockopt, [-1, libc::IPPROTO_IP, 1, 0, 0, 0]),
-    call(ALL, "TCP fast open by sendto", libc::SYS_sendto, [-1, 0, 0, libc::MSG_FASTOPEN, 0, 0]),
-    call(ALL, "sendto with an address", libc::SYS_sendto, [-1, 0, 0, 0, 1, 0]),
+    call(TCP, "TCP fast open by sendto", libc::SYS_sendto, [-1, 0, 0, libc::MSG_FASTOPEN, 0, 0]),
+    call(TCP, "sendto with an address", libc::SYS_sendto, [-1, 0, 0, 0, 1, 0]),
     call(ALL, "sendmsg: descriptors to others", libc::SYS_sendmsg, NO_FILE),
     call(ALL, "sendmmsg", libc::SYS_sendmmsg, NO_FILE),
     call(ALL, "recvmsg: descriptors from others", libc::SYS_recvmsg, NO_FILE),

@@ -156,10 +156,8 @@ const ALWAYS: &[Call] = &[
     Call("ioctl", &[Is(1, TCGETS)]),
     Call("ioctl", &[Is(1, FIONBIO)]),
     // Streams that are open. No `recvmsg`: with it a descriptor could arrive from another process, and be a TCP socket.
+    any("recvfrom"),
     any("shutdown"),
-    Call("recvfrom", &[Null(4)]),
-    // To who is connected, and nobody named in the call.
-    Call("sendto", &[Null(4), Bits(3, MSG_FASTOPEN, 0)]),
     Call("socketpair", ONLY_UNIX_STREAMS),
     Call("getsockopt", &[Is(1, SOL_SOCKET), Is(2, SO_ERROR)]),
     Call("getsockopt", &[Is(1, SOL_SOCKET), Is(2, SO_PEERCRED)]),
@@ -174,6 +172,10 @@ const ALWAYS_X86_64: &[Call] =
 const NO_PROGRAMS: &[Call] =
     &[Call("mmap", NO_NEW_CODE), Call("mprotect", NO_NEW_CODE), Call("clone", &[Bits(0, CLONE_THREAD, CLONE_THREAD)])];
 
+/// Whatever `sendto` is given, on a connected AF_UNIX stream it reaches who is connected, and there are no other sockets. The
+/// kernel remembers what is allowed without a look at arguments, and this call is made for every answer.
+const UNIX_STREAMS: &[Call] = &[any("sendto")];
+
 const UNIX_ACCEPT: &[Call] = &[any("accept4")];
 
 const UNIX_CONNECT: &[Call] = &[any("connect"), Call("socket", ONLY_UNIX_STREAMS), any("getcwd"), any("readlinkat")];
@@ -186,6 +188,8 @@ const EGRESS_TCP: &[Call] = &[
     any("connect"),
     // Whom it connected to; `getsockname` would tell who connected.
     any("getpeername"),
+    // To who is connected, and nobody named in the call.
+    Call("sendto", &[Null(4), Bits(3, MSG_FASTOPEN, 0)]),
     Call("socket", ONLY_UNIX_STREAMS),
     Call("socket", &[Is(0, AF_INET), Bits(1, SOCK_TYPE, SOCK_STREAM), Is(2, 0)]),
     Call("socket", &[Is(0, AF_INET), Bits(1, SOCK_TYPE, SOCK_STREAM), Is(2, IPPROTO_TCP)]),
@@ -258,8 +262,10 @@ pub(super) const LOCK_AGAIN: &[Call] = &[any("seccomp"), Call("prctl", &[Is(0, P
 /// The rows of a profile and `more`. `x86_64` adds those of calls that aarch64 never had.
 pub(super) fn of(profile: Profile, x86_64: bool, more: &[Call]) -> Vec<Call> {
     let (everywhere, old): (&[&[Call]], &[&[Call]]) = match profile {
-        Profile::UnixAccept => (&[ALWAYS, NO_PROGRAMS, UNIX_ACCEPT], &[ALWAYS_X86_64]),
-        Profile::UnixConnect => (&[ALWAYS, NO_PROGRAMS, UNIX_CONNECT], &[ALWAYS_X86_64, UNIX_CONNECT_X86_64]),
+        Profile::UnixAccept => (&[ALWAYS, NO_PROGRAMS, UNIX_STREAMS, UNIX_ACCEPT], &[ALWAYS_X86_64]),
+        Profile::UnixConnect => {
+            (&[ALWAYS, NO_PROGRAMS, UNIX_STREAMS, UNIX_CONNECT], &[ALWAYS_X86_64, UNIX_CONNECT_X86_64])
+        }
         Profile::EgressTcp => (&[ALWAYS, NO_PROGRAMS, EGRESS_TCP], &[ALWAYS_X86_64, EGRESS_TCP_X86_64]),
         Profile::Supervisor => {
             (&[ALWAYS, EGRESS_TCP, SUPERVISOR], &[ALWAYS_X86_64, EGRESS_TCP_X86_64, SUPERVISOR_X86_64])

@@ -38,9 +38,12 @@ fn refuse(number: i32, metadata: &Metadata) -> Result<(), SandboxError> {
     let kind = metadata.file_type();
     let refused = |what| Err(SandboxError::Inherited { number, what });
     if kind.is_socket() {
-        return match syscall::socket_domain(number) {
-            Ok(libc::AF_UNIX) => Ok(()),
-            Ok(libc::AF_INET | libc::AF_INET6) => refused("a network socket"),
+        let option = |name| syscall::socket_option(number, name).unwrap_or_default();
+        return match (option(libc::SO_DOMAIN), option(libc::SO_TYPE)) {
+            (libc::AF_UNIX, libc::SOCK_STREAM | libc::SOCK_SEQPACKET) => Ok(()),
+            // Connected or not, it sends to any name it is given.
+            (libc::AF_UNIX, _) => refused("an AF_UNIX socket for datagrams"),
+            (libc::AF_INET | libc::AF_INET6, _) => refused("a network socket"),
             _ => refused("a socket of another family than AF_UNIX"),
         };
     }

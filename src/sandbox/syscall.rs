@@ -34,15 +34,14 @@ pub(super) fn attempt_socket(domain: c_int, kind: c_int, protocol: c_int) -> io:
     Ok(())
 }
 
-/// The family of an inherited socket, which nothing here owns.
-pub(super) fn socket_domain(descriptor: c_int) -> io::Result<c_int> {
-    let (mut domain, mut length): (c_int, libc::socklen_t) = (0, size_of::<c_int>() as libc::socklen_t);
-    // SAFETY: the kernel writes one integer into `domain` and its length into `length`.
-    let result = unsafe {
-        libc::getsockopt(descriptor, libc::SOL_SOCKET, libc::SO_DOMAIN, (&raw mut domain).cast(), &raw mut length)
-    };
+/// A number that the kernel tells of an inherited socket, which nothing here owns: its family, its type.
+pub(super) fn socket_option(descriptor: c_int, name: c_int) -> io::Result<c_int> {
+    let (mut value, mut length): (c_int, libc::socklen_t) = (0, size_of::<c_int>() as libc::socklen_t);
+    // SAFETY: the kernel writes one integer into `value` and its length into `length`.
+    let result =
+        unsafe { libc::getsockopt(descriptor, libc::SOL_SOCKET, name, (&raw mut value).cast(), &raw mut length) };
     checked(c_long::from(result))?;
-    Ok(domain)
+    Ok(value)
 }
 
 /// Forbids memory to become executable.

@@ -2,7 +2,10 @@
 
 use std::{
     net::{TcpListener, UdpSocket},
-    os::{fd::OwnedFd, unix::net::UnixListener},
+    os::{
+        fd::OwnedFd,
+        unix::net::{UnixDatagram, UnixListener},
+    },
     process::{Command, Stdio},
 };
 
@@ -21,7 +24,8 @@ fn network_sockets_and_nameless_objects_are_refused_and_the_rest_is_not() {
     let program = Program::new();
     let loopback = ("127.0.0.1", 0);
     let event = rustix::event::eventfd(0, rustix::event::EventfdFlags::CLOEXEC).expect("an eventfd");
-    let refused: [(OwnedFd, &str); 3] = [
+    let refused: [(OwnedFd, &str); 4] = [
+        (UnixDatagram::unbound().expect("a socket").into(), "is an AF_UNIX socket for datagrams"),
         (TcpListener::bind(loopback).expect("a port").into(), "is a network socket"),
         (UdpSocket::bind(loopback).expect("a port").into(), "is a network socket"),
         (event, "is a kernel object without a name"),

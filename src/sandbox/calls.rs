@@ -51,8 +51,9 @@ const PROT_WRITE: u32 = 2;
 const PROT_EXEC: u32 = 4;
 const PR_SET_NAME: u32 = 15;
 const PR_SET_NO_NEW_PRIVS: u32 = 38;
-/// Is this a terminal?
+/// Is this a terminal? The second is what newer C libraries ask (glibc 2.42).
 const TCGETS: u32 = 0x5401;
+const TCGETS2: u32 = 0x802c_542a;
 /// Not to be waited for.
 const FIONBIO: u32 = 0x5421;
 // `fcntl`: what belongs to descriptors, flags and locks of a file; not `F_SETOWN`, which sends signals to others.
@@ -110,7 +111,6 @@ const ALWAYS: &[Call] = &[
     any("nanosleep"),
     // Files, where Landlock allows.
     any("close"),
-    any("dup"),
     any("fallocate"),
     Call("fcntl", &[Is(1, F_DUPFD_CLOEXEC)]),
     Call("fcntl", &[Is(1, F_GETFD)]),
@@ -154,6 +154,7 @@ const ALWAYS: &[Call] = &[
     any("ppoll"),
     // Nothing about interfaces.
     Call("ioctl", &[Is(1, TCGETS)]),
+    Call("ioctl", &[Is(1, TCGETS2)]),
     Call("ioctl", &[Is(1, FIONBIO)]),
     // Streams that are open. No `recvmsg`: with it a descriptor could arrive from another process, and be a TCP socket.
     any("recvfrom"),
@@ -182,7 +183,7 @@ const UNIX_CONNECT: &[Call] = &[any("connect"), Call("socket", ONLY_UNIX_STREAMS
 
 const UNIX_CONNECT_X86_64: &[Call] = &[any("readlink")];
 
-/// TCP outwards. Where to, the list can't see: it holds no process that is trusted with anything else.
+/// TCP outwards. Where to, no list can see; so who has this profile is given no record and no node's key.
 const EGRESS_TCP: &[Call] = &[
     any("accept4"),
     any("connect"),

@@ -78,8 +78,7 @@ pub enum Level {
     /// As `Strict`, and a call that is not in the list ends the process (SIGSYS), which the kernel logs with the number of
     /// the call. To find out what a machine or a new library needs.
     Kill,
-    /// Only what is required: descriptors, privileges, core dumps, system calls. For machines where files lie in places that
-    /// can't be named beforehand.
+    /// Without namespaces and Landlock. For machines where files lie in places that can't be named beforehand.
     Seccomp,
     /// Nothing.
     Off,

@@ -53,7 +53,8 @@ fn a_client_has_no_socket_but_the_proxys() {
     }
 }
 
-/// `kill` ends a process at the first call that is not in its list, so that what is quietly done without is seen, too.
+/// `kill` ends a process at the first call that is not in its list, so that what is quietly done without is seen, too;
+/// `--stay` is in `keeping.rs`.
 #[test]
 fn a_client_makes_no_call_that_is_not_in_its_list() {
     let mut network = Network::new(&[1]);

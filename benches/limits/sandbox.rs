@@ -12,7 +12,9 @@ use crate::{
 };
 
 /// Short turns, and many: what else goes on here meets both, and a ratio of two noisy numbers is noisier than either.
-const TURNS: usize = 51;
+const TURNS: usize = 201;
+/// So many lookups for one of the scale: a turn of less than some milliseconds measures its own beginning.
+const LOOKUPS: usize = 4;
 const IN_FLIGHT: usize = 64;
 /// Bytes of an exact lookup's answer.
 const ANSWER: usize = 4096;
@@ -29,7 +31,7 @@ pub fn measure(scale: Scale, report: &mut Report) {
     let publishes =
         in_turns(|sandboxed| publish::publish(if sandboxed { &mut with } else { &mut without }, IN_FLIGHT, each));
     let hashes: Vec<[u8; 32]> = (0..with.records).step_by(7).map(hash).collect();
-    let count = scale.lookups / TURNS;
+    let count = LOOKUPS * scale.lookups / TURNS;
     let lookups = in_turns(|sandboxed| {
         let target = if sandboxed { with.target() } else { without.target() };
         lookup::ask(&target, &hashes, EXACT_BITS, lookup::bytes(ANSWER), count)

@@ -1,9 +1,9 @@
 //! How near the introducer comes to what this machine can do: both measured in one run, side by side.
 //!
 //! `cargo bench --bench limits` fills a million records (two to four minutes on two cores); `-- --quick` takes less than
-//! one and is for development. `-- --json` prints numbers for a program, `-- --only publish` (or lookup, listing, watch,
-//! large) does one part, `-- --stored 200000` takes another size of the full store. Everything goes over AF_UNIX to a real
-//! introducer process; CPU time is the kernel's account of that process.
+//! one and is for development. `-- --json` prints numbers for a program, `-- --only publish` (or lookup, listing, sandbox,
+//! watch, large) does one part, `-- --stored 200000` takes another size of the full store. Everything goes over AF_UNIX to
+//! a real introducer process; CPU time is the kernel's account of that process.
 #![expect(
     clippy::disallowed_macros,
     clippy::disallowed_methods,
@@ -32,6 +32,8 @@ mod publish;
 mod records;
 #[path = "limits/report.rs"]
 mod report;
+#[path = "limits/sandbox.rs"]
+mod sandbox;
 #[expect(dead_code, reason = "shared with the end-to-end tests, which use all of it")]
 #[path = "../tests/support/mod.rs"]
 mod support;
@@ -96,6 +98,9 @@ fn main() {
         if wanted("listing") {
             listing::measure(&filled, &mut report);
         }
+    }
+    if wanted("sandbox") {
+        sandbox::measure(scale, &mut report);
     }
     if wanted("watch") {
         watching::measure(scale, &mut report);

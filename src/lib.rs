@@ -7,7 +7,8 @@
 //!
 //! The **carrier** (C tor, or Tor inside this program) is the only process with IP sockets; it moves opaque bytes. The
 //! **introducer** parses, verifies, stores and answers; it sees AF_UNIX streams only. The **client** reaches introducers
-//! through a carrier's SOCKS socket, which is AF_UNIX, too; [`carrier`] offers a SOCKS port of 127.0.0.1 as one.
+//! through a carrier's SOCKS socket, which is AF_UNIX, too; [`carrier`] offers a SOCKS port of 127.0.0.1 as one. Both ask the
+//! kernel to hold them to that before they read a byte from outside, and attack themselves to see that it does: [`sandbox`].
 //!
 //! The **supervisor** is what an operator starts (`anteroom serve`). It makes the listening sockets, starts introducer and
 //! carrier with them as their standard input, starts either again when it ends, and reads no byte from outside. Its children
@@ -23,12 +24,13 @@
 //! | [`protocol`] | bytes ↔ requests and answers: frames, padding | record |
 //! | [`ambient`] | the one clock, the one source of randomness | record, directory (its `Now`) |
 //! | [`redact`] | values that print as `…`, logging | – |
+//! | [`sandbox`] | what the kernel holds a process to, and the attack on itself that shows it | – |
 //! | [`net`] | AF_UNIX accept, SOCKS5 dial, PROXY line. No IP here | redact |
 //! | [`carrier`] | every IP socket of the program | net, ambient, redact |
 //! | [`supervisor`] | children: their sockets, restarts, end | net, ambient |
 //! | [`keys`] | secret key files, seq counters, Tor's keys: create, load, move, permissions | record |
 //! | [`store`] | the only database code | record, ambient |
-//! | [`config`] | configuration files, parsed into closed types | record, directory, net |
+//! | [`config`] | configuration files, parsed into closed types | record, directory, net, sandbox (its `Level`) |
 //! | [`client`] | one introducer: ask, list, follow | the pure modules, net, ambient, redact |
 //! | [`server`] | event loop, streams, dispatch | everything below but client, carrier, supervisor, keys |
 //! | [`rehearsal`] | the main job on a private Tor network of this machine: starts the installed tor, and this program | record, config, ambient |
@@ -68,7 +70,9 @@
 //!    `tests/e2e/no_ip.rs`.
 //! 6. Nothing at level info or above holds an address, a key, a nickname or a circuit id; there is no line per request:
 //!    `tests/e2e/hostile`.
-//! 7. The pure modules give the same answer for the same inputs: `tests/simulation`, `tests/architecture.rs`.
+//! 7. What a process does not need the kernel denies it, and a process that could get it all the same does not start:
+//!    `tests/sandbox.rs`.
+//! 8. The pure modules give the same answer for the same inputs: `tests/simulation`, `tests/architecture.rs`.
 #![cfg_attr(not(feature = "cli"), no_std)]
 #![deny(
     unreachable_pub,
@@ -108,6 +112,8 @@ pub mod net;
 pub mod redact;
 #[cfg(feature = "rehearse")]
 pub mod rehearsal;
+#[cfg(feature = "cli")]
+pub mod sandbox;
 #[cfg(feature = "server")]
 pub mod server;
 #[cfg(feature = "server")]

@@ -13,7 +13,6 @@ use crate::record::{NodeId, Timestamp, VerifiedRecord};
 ///
 /// # Errors
 /// See [`write()`].
-#[cfg(any(feature = "client", feature = "server"))]
 pub(super) fn data(line: impl fmt::Display) -> Result<(), Failure> {
     write(format_args!("{line}\n"))
 }

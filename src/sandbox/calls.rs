@@ -40,6 +40,7 @@ const SOL_SOCKET: u32 = 1;
 const SO_TYPE: u32 = 3;
 const SO_ERROR: u32 = 4;
 const SO_PEERCRED: u32 = 17;
+const SO_ACCEPTCONN: u32 = 30;
 const SO_DOMAIN: u32 = 39;
 const TCP_NODELAY: u32 = 1;
 const TCP_INFO: u32 = 11;
@@ -54,6 +55,8 @@ const PR_SET_NO_NEW_PRIVS: u32 = 38;
 /// Is this a terminal? The second is what newer C libraries ask (glibc 2.42).
 const TCGETS: u32 = 0x5401;
 const TCGETS2: u32 = 0x802c_542a;
+/// How many columns has this terminal?
+const TIOCGWINSZ: u32 = 0x5413;
 /// Not to be waited for.
 const FIONBIO: u32 = 0x5421;
 // `fcntl`: what belongs to descriptors, flags and locks of a file; not `F_SETOWN`, which sends signals to others.
@@ -249,7 +252,12 @@ const SUPERVISOR: &[Call] = &[
     any("sethostname"),
     any("tgkill"),
     any("unshare"),
+    // Before that: is standard input a listening socket, and is the parent still the one that it was?
+    Call("getsockopt", &[Is(1, SOL_SOCKET), Is(2, SO_ACCEPTCONN)]),
     Call("getsockopt", &[Is(1, SOL_SOCKET), Is(2, SO_DOMAIN)]),
+    any("getppid"),
+    // How wide the bar may be that shows a carrier's progress.
+    Call("ioctl", &[Is(1, TIOCGWINSZ)]),
 ];
 
 const SUPERVISOR_X86_64: &[Call] = &[any("arch_prctl"), any("dup2"), any("fork"), any("pipe"), any("vfork")];

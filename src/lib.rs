@@ -7,8 +7,8 @@
 //!
 //! The **carrier** (C tor, or Tor inside this program) is the only process with IP sockets; it moves opaque bytes. The
 //! **introducer** parses, verifies, stores and answers; it sees AF_UNIX streams only. The **client** reaches introducers
-//! through a carrier's SOCKS socket, which is AF_UNIX, too; [`carrier`] offers a SOCKS port of 127.0.0.1 as one. Both ask the
-//! kernel to hold them to that before they read a byte from outside, and attack themselves to see that it does: [`sandbox`].
+//! through a carrier's SOCKS socket, which is AF_UNIX, too; [`carrier`] offers a SOCKS port of 127.0.0.1 as one. Each
+//! asks the kernel to hold it to that before it reads a byte from outside, and attacks itself to see that it does: [`sandbox`].
 //!
 //! The **supervisor** is what an operator starts (`anteroom serve`). It makes the listening sockets, starts introducer and
 //! carrier with them as their standard input, starts either again when it ends, and reads no byte from outside. Its children

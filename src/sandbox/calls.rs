@@ -218,7 +218,7 @@ const EGRESS_TCP: &[Call] = &[
     any("utimensat"),
 ];
 
-const EGRESS_TCP_X86_64: &[Call] = &[any("access"), any("chmod"), any("readlink"), any("rmdir")];
+const EGRESS_TCP_X86_64: &[Call] = &[any("access"), any("chmod"), any("open"), any("readlink"), any("rmdir")];
 
 /// What starting a program takes, and what a program needs to lock itself down; with all lists above.
 const SUPERVISOR: &[Call] = &[
@@ -256,11 +256,14 @@ const SUPERVISOR: &[Call] = &[
     Call("getsockopt", &[Is(1, SOL_SOCKET), Is(2, SO_ACCEPTCONN)]),
     Call("getsockopt", &[Is(1, SOL_SOCKET), Is(2, SO_DOMAIN)]),
     any("getppid"),
+    // A key file that is new comes whole under its name, and never in place of another.
+    any("linkat"),
     // How wide the bar may be that shows a carrier's progress.
     Call("ioctl", &[Is(1, TIOCGWINSZ)]),
 ];
 
-const SUPERVISOR_X86_64: &[Call] = &[any("arch_prctl"), any("dup2"), any("fork"), any("pipe"), any("vfork")];
+const SUPERVISOR_X86_64: &[Call] =
+    &[any("arch_prctl"), any("dup2"), any("fork"), any("link"), any("pipe"), any("vfork")];
 
 /// Calls that libraries try first and do without: they are refused, and do not end a process at the level `kill`.
 pub(super) const QUIETLY_REFUSED: &[Call] = &[any("clone3"), any("faccessat2"), any("openat2")];

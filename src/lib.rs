@@ -34,7 +34,7 @@
 //! | [`vault`] | the grid's key under a passphrase | record, keys |
 //! | [`store`] | the only database code | record, grid, ambient |
 //! | [`config`] | configuration files, parsed into closed types | record, grid, directory, net, sandbox (its `Level`) |
-//! | [`audit`] | is this installation safe: rules on torrc, settings, units, processes; speaks to nobody | config, record |
+//! | [`audit`] | is this installation safe: rules on torrc, settings, units, processes; speaks to nobody | config, record, sandbox |
 //! | [`client`] | one introducer: ask, list, follow | the pure modules, net, ambient, redact |
 //! | [`server`] | event loop, streams, dispatch | everything below but client, carrier, supervisor, keys |
 //! | [`rehearsal`] | the main job on a private Tor network of this machine: starts the installed tor, and this program | record, config, ambient |

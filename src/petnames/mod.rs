@@ -24,7 +24,7 @@ pub const PETNAMES_MAX: usize = 4096;
 /// An id of 63 characters and a name of 64 bytes a line, and as much again for an owner's comments.
 const FILE_BYTES_MAX: usize = 2 * 130 * PETNAMES_MAX;
 /// What ids start with: a name that did could be taken for one, by people and by commands.
-const ID_PREFIXES: [&str; 2] = ["node1", "grid1"];
+const ID_PREFIXES: [&str; 4] = ["node1", "grid1", "nodesecret1", "gridsecret1"];
 const HEADER: &str = "# anteroom petnames: whom the owner of this machine calls what; nobody else needs to know";
 
 /// Why a node has no such name, or there are no names.
@@ -85,6 +85,12 @@ impl PetnameError {
             Self::File(_) => "check the file, its directory, their permissions and the free space".into(),
         }
     }
+}
+
+/// Whether a text is meant to be an id, right or wrong: no petname is.
+pub fn is_id(text: &str) -> bool {
+    let small = text.to_lowercase();
+    ID_PREFIXES.iter().any(|prefix| small.starts_with(prefix))
 }
 
 /// The names in a file, as they were when it was read.
@@ -244,8 +250,7 @@ fn refuse_unfit(name: &str) -> Result<(), PetnameError> {
     if name.trim() != name || name.parse::<Nickname>().is_err() {
         return Err(PetnameError::Form);
     }
-    let small = name.to_lowercase();
-    if ID_PREFIXES.iter().any(|prefix| small.starts_with(prefix)) { Err(PetnameError::LikeAnId) } else { Ok(()) }
+    if is_id(name) { Err(PetnameError::LikeAnId) } else { Ok(()) }
 }
 
 #[cfg(test)]

@@ -71,6 +71,7 @@ impl Whom {
     }
 
     /// The owner's names for a command that asks nobody.
+    #[cfg(any(feature = "audit", feature = "server"))]
     pub(super) fn petnames(&self) -> Option<&Path> {
         self.petnames.as_deref()
     }

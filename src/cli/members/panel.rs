@@ -99,7 +99,7 @@ impl Panel {
                     None
                 }
             };
-            panel.heard.push(Heard { introducer: introducer.clone(), answer });
+            panel.heard.push(Heard { introducer: *introducer, answer });
         }
         match last {
             Some(error) if panel.heard.iter().all(|heard| heard.answer.is_none()) => Err(error.into()),

@@ -2,8 +2,9 @@
 //!
 //! `cargo bench --bench limits` fills a million records (two to four minutes on two cores); `-- --quick` takes less than
 //! one and is for development. `-- --json` prints numbers for a program, `-- --only publish` (or lookup, listing,
-//! granted, watch, large) does one part, `-- --stored 200000` takes another size of the full store. Everything goes over
-//! AF_UNIX to a real introducer process; CPU time is the kernel's account of that process. It fails when a goal is missed.
+//! granted, sandbox, watch, large) does one part, `-- --stored 200000` takes another size of the full store. Everything goes
+//! over AF_UNIX to a real introducer process; CPU time is the kernel's account of that process. It fails when a goal is
+//! missed.
 #![expect(
     clippy::disallowed_macros,
     clippy::disallowed_methods,
@@ -34,6 +35,8 @@ mod publish;
 mod records;
 #[path = "limits/report.rs"]
 mod report;
+#[path = "limits/sandbox.rs"]
+mod sandbox;
 #[expect(dead_code, reason = "shared with the end-to-end tests, which use all of it")]
 #[path = "../tests/support/mod.rs"]
 mod support;
@@ -114,6 +117,9 @@ fn main() -> ExitCode {
     }
     if wanted("granted") {
         granted::measure(scale, &mut report);
+    }
+    if wanted("sandbox") {
+        sandbox::measure(scale, &mut report);
     }
     if wanted("watch") {
         watching::measure(scale, &mut report);

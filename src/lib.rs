@@ -7,7 +7,8 @@
 //!
 //! The **carrier** (C tor, or Tor inside this program) is the only process with IP sockets; it moves opaque bytes. The
 //! **introducer** parses, verifies, stores and answers; it sees AF_UNIX streams only. The **client** reaches introducers
-//! through a carrier's SOCKS socket, which is AF_UNIX, too; [`carrier`] offers a SOCKS port of 127.0.0.1 as one.
+//! through a carrier's SOCKS socket, which is AF_UNIX, too; [`carrier`] offers a SOCKS port of 127.0.0.1 as one. Each
+//! asks the kernel to hold it to that before it reads a byte from outside, and attacks itself to see that it does: [`sandbox`].
 //!
 //! The **supervisor** is what an operator starts (`anteroom serve`). It makes the listening sockets, starts introducer and
 //! carrier with them as their standard input, starts either again when it ends, and reads no byte from outside. Its children
@@ -25,14 +26,15 @@
 //! | [`ambient`] | the one clock, the one source of randomness | record, directory (its `Now`) |
 //! | [`armor`] | signed bytes as text files | record, grid |
 //! | [`redact`] | values that print as `…`, logging | – |
+//! | [`sandbox`] | what the kernel holds a process to, and the attack on itself that shows it | – |
 //! | [`net`] | AF_UNIX accept, SOCKS5 dial, PROXY line. No IP here | redact |
 //! | [`carrier`] | every IP socket of the program | net, ambient, redact |
 //! | [`supervisor`] | children: their sockets, restarts, end | net, ambient |
 //! | [`keys`] | secret key files, seq counters, Tor's keys: create, load, move, permissions | record |
 //! | [`vault`] | the grid's key under a passphrase | record, keys |
 //! | [`store`] | the only database code | record, grid, ambient |
-//! | [`config`] | configuration files, parsed into closed types | record, grid, directory, net |
-//! | [`audit`] | is this installation safe: rules on torrc, settings, units, processes; speaks to nobody | config, record |
+//! | [`config`] | configuration files, parsed into closed types | record, grid, directory, net, sandbox (its `Level`) |
+//! | [`audit`] | is this installation safe: rules on torrc, settings, units, processes; speaks to nobody | config, record, sandbox |
 //! | [`client`] | one introducer: ask, list, follow | the pure modules, net, ambient, redact |
 //! | [`server`] | event loop, streams, dispatch | everything below but client, carrier, supervisor, keys |
 //! | [`rehearsal`] | the main job on a private Tor network of this machine: starts the installed tor, and this program | record, config, ambient |
@@ -82,7 +84,9 @@
 //!    `tests/e2e/granted.rs`.
 //! 8. An audit judges all that it was given or says what it did not; each rule has a fixture that yields it alone:
 //!    `tests/audit.rs`.
-//! 9. The pure modules give the same answer for the same inputs: `tests/simulation`, `tests/architecture.rs`.
+//! 9. What a process does not need the kernel denies it, and a process that could get it all the same does not start:
+//!    `tests/sandbox.rs`.
+//! 10. The pure modules give the same answer for the same inputs: `tests/simulation`, `tests/architecture.rs`.
 #![cfg_attr(not(feature = "cli"), no_std)]
 #![deny(
     unreachable_pub,
@@ -127,6 +131,8 @@ pub mod net;
 pub mod redact;
 #[cfg(feature = "rehearse")]
 pub mod rehearsal;
+#[cfg(feature = "cli")]
+pub mod sandbox;
 #[cfg(feature = "server")]
 pub mod server;
 #[cfg(feature = "server")]

@@ -1,7 +1,8 @@
 //! The store on real file systems: one that is full, one that can't be written to, and one whose writer is killed.
 //!
-//! The tests named `inside_…` need a file system of their own. They are ignored by the test runner and started by the
-//! others, in a mount namespace (`unshare`); where that is not possible the others fail and say so.
+//! What is named `inside_…` needs a file system or a process of its own: the test starts itself again, in a directory with
+//! a mark and in a mount namespace (`unshare`), and that second run does it. Where that is not possible the test fails and
+//! says so.
 
 #![cfg(feature = "server")]
 #![expect(clippy::disallowed_types, reason = "starts itself again, in a mount namespace or to be killed")]
@@ -69,12 +70,20 @@ fn numbered(end: u32) -> BTreeMap<NodeId, u32> {
     (0..end).map(row).collect()
 }
 
-/// Runs an `inside_…` test in `directory`, after `mounts`, in a mount namespace of its own.
+/// In the directory where a test has itself started again; there it does the other half of its job.
+const INSIDE: &str = "inside";
+
+fn is_inside() -> bool {
+    Path::new(INSIDE).exists()
+}
+
+/// Starts `test` again in `directory`, after `mounts`, in a mount namespace of its own.
 fn inside(test: &str, directory: &Path, mounts: &str) {
+    fs::write(directory.join(INSIDE), "").unwrap();
     let this = std::env::args_os().next().expect("the path of this test");
     // As root a plain mount namespace will do, and works where user namespaces are forbidden.
     let map: &[&str] = if rustix::process::geteuid().is_root() { &[] } else { &["--map-root-user"] };
-    let script = format!("set -e; {mounts}; exec \"$0\" --ignored --exact {test} --nocapture");
+    let script = format!("set -e; {mounts}; exec \"$0\" --exact {test} --nocapture");
     let output = Command::new("unshare")
         .arg("--mount")
         .args(map)
@@ -92,13 +101,18 @@ fn inside(test: &str, directory: &Path, mounts: &str) {
 
 #[test]
 fn a_full_disk_refuses_publishing_until_there_is_room() {
+    if is_inside() {
+        return inside_a_full_disk();
+    }
     let directory = tempfile::tempdir().unwrap();
     fs::create_dir(directory.path().join("disk")).unwrap();
-    inside("inside_a_full_disk", directory.path(), "mount -t tmpfs -o size=12m anteroom disk");
+    inside(
+        "a_full_disk_refuses_publishing_until_there_is_room",
+        directory.path(),
+        "mount -t tmpfs -o size=12m anteroom disk",
+    );
 }
 
-#[test]
-#[ignore = "started by a_full_disk_refuses_publishing_until_there_is_room"]
 fn inside_a_full_disk() {
     let disk = Path::new("disk");
     let store_path = disk.join("store");
@@ -136,18 +150,19 @@ fn inside_a_full_disk() {
 
 #[test]
 fn a_store_that_cannot_be_written_to_is_refused() {
+    if is_inside() {
+        return inside_a_read_only_file_system();
+    }
     let directory = tempfile::tempdir().unwrap();
     let store = directory.path().join("disk/store");
     fs::create_dir(directory.path().join("disk")).unwrap();
     opened(&store).unwrap().0.commit(&[put(0)], marks(0), 0).unwrap();
     let before = fs::read(store.join("records.redb")).unwrap();
     let mounts = "mount --bind disk disk; mount -o remount,bind,ro disk";
-    inside("inside_a_read_only_file_system", directory.path(), mounts);
+    inside("a_store_that_cannot_be_written_to_is_refused", directory.path(), mounts);
     assert_eq!(fs::read(store.join("records.redb")).unwrap(), before);
 }
 
-#[test]
-#[ignore = "started by a_store_that_cannot_be_written_to_is_refused"]
 fn inside_a_read_only_file_system() {
     for place in ["disk/store", "disk/new"] {
         let error = open(Path::new(place), LIMITS).map(|_| ()).unwrap_err();
@@ -168,11 +183,15 @@ fn two_introducers_never_share_a_store() {
 
 #[test]
 fn what_was_acknowledged_survives_a_kill() {
+    if is_inside() {
+        return inside_a_process_to_be_killed();
+    }
     let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join(INSIDE), "").unwrap();
     let mut from = 0;
     for round in 0..5 {
         let mut child = Command::new(std::env::args_os().next().unwrap())
-            .args(["--ignored", "--exact", "inside_a_process_to_be_killed", "--nocapture"])
+            .args(["--exact", "what_was_acknowledged_survives_a_kill", "--nocapture"])
             .current_dir(directory.path())
             .stdout(Stdio::piped())
             .spawn()
@@ -194,8 +213,6 @@ fn what_was_acknowledged_survives_a_kill() {
     }
 }
 
-#[test]
-#[ignore = "started by what_was_acknowledged_survives_a_kill"]
 #[expect(clippy::disallowed_macros, reason = "tells its parent how far it is")]
 fn inside_a_process_to_be_killed() {
     let (mut store, rows) = opened(Path::new("store")).unwrap();

@@ -23,7 +23,7 @@ pub fn measure(scale: Scale, target: &Target, records: usize, report: &mut Repor
     let step = records / NODES.min(records);
     let hashes: Vec<[u8; 32]> = (0..records).step_by(step).map(hash).collect();
     for (name, bits, answer) in [("exact", 256, 4096), ("prefix", prefix_bits, 16_384)] {
-        let answer_bytes = LENGTH_BYTES + answer;
+        let answer_bytes = bytes(answer);
         let peer = Peer::start(Work::Echo { request_bytes: REQUEST_BYTES, answer_bytes });
         let bare = Target { socket: peer.socket(), pid: peer.pid(), introducer: false };
         let (mut rounds, mut echoes) = (Vec::new(), Vec::new());
@@ -45,7 +45,12 @@ pub fn measure(scale: Scale, target: &Target, records: usize, report: &mut Repor
     }
 }
 
-fn ask(target: &Target, hashes: &[[u8; 32]], bits: u16, answer_bytes: usize, count: usize) -> Round {
+/// Of a whole frame.
+pub const fn bytes(payload: usize) -> usize {
+    LENGTH_BYTES + payload
+}
+
+pub fn ask(target: &Target, hashes: &[[u8; 32]], bits: u16, answer_bytes: usize, count: usize) -> Round {
     let (hashes, introducer) = (hashes.to_vec(), target.introducer);
     let request = move |index: usize| {
         let request = Request::Lookup { prefix: hashes[index % hashes.len()], bits, after: None };

@@ -62,7 +62,8 @@ pub fn measure(scale: Scale, machine: &Machine, report: &mut Report) -> Filled {
     filled
 }
 
-fn publish(filled: &mut Filled, in_flight: usize, count: usize) -> Round {
+/// Publishes `count` more.
+pub fn publish(filled: &mut Filled, in_flight: usize, count: usize) -> Round {
     let records = Rc::new(signed(filled.records, count));
     let request = move |index: usize| {
         Request::Publish { record: Blob(&records[index]) }.encode(None).expect("a record fits a frame")

@@ -24,6 +24,7 @@ pub struct Row {
 #[derive(Clone, Copy)]
 pub enum Goal {
     AtMost(f64),
+    AtLeast(f64),
 }
 
 impl Row {
@@ -47,7 +48,10 @@ impl Row {
     }
 
     fn met(&self) -> Option<bool> {
-        self.goal.map(|Goal::AtMost(most)| self.value <= most)
+        self.goal.map(|goal| match goal {
+            Goal::AtMost(most) => self.value <= most,
+            Goal::AtLeast(least) => self.value >= least,
+        })
     }
 }
 
@@ -69,7 +73,9 @@ impl Report {
                 serde_json::json!({
                     "part": row.part, "what": row.what, "value": row.value, "unit": row.unit,
                     "limit": row.limit.as_ref().map(|(name, value)| serde_json::json!({"what": name, "value": value})),
-                    "goal_at_most": row.goal.map(|Goal::AtMost(most)| most),
+                    "goal_at_most": row.goal.and_then(|goal| if let Goal::AtMost(most) = goal { Some(most) } else { None }),
+                    "goal_at_least":
+                        row.goal.and_then(|goal| if let Goal::AtLeast(least) = goal { Some(least) } else { None }),
                     "goal_met": row.met(),
                 })
             })
@@ -108,8 +114,12 @@ impl fmt::Display for Report {
                 .as_ref()
                 .map(|(name, value)| format!("{} {} {name} ({:.2}x)", number(*value), row.unit, row.value / value));
             write!(f, "   {:<58}", limit.unwrap_or_default())?;
-            if let (Some(Goal::AtMost(most)), Some(met)) = (row.goal, row.met()) {
-                write!(f, " <= {} {}: {}", number(most), row.unit, if met { "met" } else { "MISSED" })?;
+            if let (Some(goal), Some(met)) = (row.goal, row.met()) {
+                let (sign, bound) = match goal {
+                    Goal::AtMost(most) => ("<=", most),
+                    Goal::AtLeast(least) => (">=", least),
+                };
+                write!(f, " {sign} {} {}: {}", number(bound), row.unit, if met { "met" } else { "MISSED" })?;
             }
             writeln!(f)?;
         }

@@ -9,6 +9,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use super::{
     failure::{Exit, Failure, system},
     introducers::block_on,
+    lockdown::{self, SandboxOption},
     output,
 };
 use crate::{
@@ -40,7 +41,7 @@ const STRANGERS: [&[u8]; 2] = [b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", &[0
 #[derive(Args)]
 pub(super) struct Remote {
     /// Look at a live introducer from outside, `….onion:80`. It learns that somebody looks, and sees one listed node named
-    #[arg(long, value_name = "ADDRESS", requires = "grid")]
+    #[arg(long, value_name = "ADDRESS", requires = "grid", conflicts_with = "attack")]
     remote: Option<Introducer>,
     /// Id of the grid that --remote serves
     #[arg(long, value_name = "ID", requires = "remote")]
@@ -51,6 +52,8 @@ pub(super) struct Remote {
     /// Ports that --remote must not answer on
     #[arg(long, value_name = "PORT", value_delimiter = ',', default_values_t = OTHER_PORTS)]
     ports: Vec<u16>,
+    #[command(flatten)]
+    sandbox: SandboxOption,
 }
 
 impl Remote {
@@ -60,6 +63,7 @@ impl Remote {
     /// When it could not be looked at.
     pub(super) fn run(&self, report: &mut Report) -> Result<bool, Failure> {
         let (Some(introducer), Some(grid)) = (self.remote, self.grid) else { return Ok(false) };
+        lockdown::reader(&self.sandbox, None)?;
         let (seen, records) = block_on(self.look(introducer, grid))?;
         if seen.known.is_none() {
             output::say("no record is listed: answers to known and unknown keys could not be compared");

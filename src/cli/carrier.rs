@@ -15,6 +15,7 @@ use tokio::{
 
 use super::{
     failure::{Exit, Failure, system},
+    lockdown::{self, SandboxOption},
     output,
     progress::Progress,
 };
@@ -25,7 +26,8 @@ use crate::{
     },
     config::TorConfig,
     net::BoundSocket,
-    supervisor::{Inherited, Lifeline},
+    sandbox::Level,
+    supervisor::{Inherited, Lifeline, WatchedLifeline},
 };
 
 /// The user who runs the carrier, and nobody else: whoever opens the socket uses Tor in that name.
@@ -66,6 +68,8 @@ pub(super) struct Tor {
     /// Standard output is the lifeline of the process that started this one
     #[arg(long, hide = true)]
     supervised: bool,
+    #[command(flatten)]
+    sandbox: SandboxOption,
 }
 
 const JSON_HELP: &str = "JSON events: bootstrap {percent, doing}, blocked {why, hint}, online, onion {address}, published, \
@@ -76,6 +80,7 @@ struct Asked {
     tor: TorConfig,
     onion: Option<OnionSettings>,
     socks: Option<PathBuf>,
+    sandbox: Option<Level>,
 }
 
 impl Carrier {
@@ -101,10 +106,12 @@ impl Tor {
             bridges: asked.tor.bridges,
             transports: asked.tor.transports,
         };
-        let socks = match (inherited.socket, self.socks.clone().or(asked.socks)) {
+        tor::prepare(&settings)?;
+        let own_socket = self.socks.clone().or(asked.socks).filter(|_| inherited.socket.is_none());
+        let socks = match (inherited.socket, &own_socket) {
             (Some(inherited), _) => Some(inherited),
             (None, Some(path)) => {
-                let bound = BoundSocket::bind(&path, SOCKS_MODE);
+                let bound = BoundSocket::bind(path, SOCKS_MODE);
                 Some(bound.map_err(|error| Failure::new(Exit::Failed, error))?)
             }
             (None, None) if asked.onion.is_none() => {
@@ -116,12 +123,16 @@ impl Tor {
             }
             (None, None) => None,
         };
+        let files: Vec<&Path> = self.config.as_deref().into_iter().collect();
+        lockdown::carrier(&self.sandbox, asked.sandbox, &settings.state, &files, own_socket.as_deref())?;
+        let lifeline = inherited.lifeline.map(Lifeline::watch).transpose();
+        let lifeline = lifeline.map_err(system("the process that started this one can't be watched"))?;
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(THREADS).enable_all().build();
         runtime.map_err(system("the event loop does not start"))?.block_on(async {
             let socks = socks.map(BoundSocket::listen).transpose();
             let roles = Roles { onion: asked.onion, socks: socks.map_err(system("the SOCKS socket does not listen"))? };
             let report = teller(self.json || self.supervised);
-            let until = ended(inherited.lifeline);
+            let until = ended(lifeline);
             tor::run(settings, roles, self.reload()?, report, until).await.map_err(Failure::from)
         })
     }
@@ -131,11 +142,11 @@ impl Tor {
         match (&self.tor_state, &self.config) {
             (Some(state), _) => {
                 let tor = TorConfig::new(state.clone());
-                return Ok(Asked { tor, onion: None, socks: None });
+                return Ok(Asked { tor, onion: None, socks: None, sandbox: None });
             }
             (None, Some(file)) if self.client => {
                 let config = crate::config::NodeConfig::load(file)?;
-                return Ok(Asked { tor: config.tor, onion: None, socks: config.socks });
+                return Ok(Asked { tor: config.tor, onion: None, socks: config.socks, sandbox: Some(config.sandbox) });
             }
             _ => {}
         }
@@ -166,7 +177,8 @@ impl Tor {
             proof_of_work: config.onion.proof_of_work,
             authorized,
         };
-        Ok(Asked { tor: config.tor, onion: Some(onion), socks: config.onion.socks })
+        let sandbox = Some(config.sandbox);
+        Ok(Asked { tor: config.tor, onion: Some(onion), socks: config.onion.socks, sandbox })
     }
 
     #[cfg(not(feature = "server"))]
@@ -195,7 +207,7 @@ impl Tor {
 }
 
 /// Until a signal, or until the parent lets go.
-async fn ended(lifeline: Option<Lifeline>) {
+async fn ended(lifeline: Option<WatchedLifeline>) {
     match lifeline {
         Some(mut lifeline) => {
             tokio::select! {

@@ -134,6 +134,12 @@ impl From<crate::config::ConfigError> for Failure {
     }
 }
 
+impl From<crate::sandbox::SandboxError> for Failure {
+    fn from(error: crate::sandbox::SandboxError) -> Self {
+        Self::new(Exit::Failed, &error).hint(error.hint())
+    }
+}
+
 #[cfg(feature = "client")]
 impl From<crate::client::ClientError> for Failure {
     fn from(error: crate::client::ClientError) -> Self {

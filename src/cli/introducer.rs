@@ -6,13 +6,14 @@ use clap::Args;
 
 use super::{
     failure::{Exit, Failure, system},
+    lockdown::{self, SandboxOption},
     output,
 };
 use crate::{
     ambient,
     config::IntroducerConfig,
     server,
-    supervisor::{Inherited, Lifeline},
+    supervisor::{Inherited, Lifeline, WatchedLifeline},
 };
 
 #[derive(Args)]
@@ -23,6 +24,8 @@ pub(super) struct Introducer {
     /// Standard output is the lifeline of `anteroom serve`
     #[arg(long, hide = true)]
     supervised: bool,
+    #[command(flatten)]
+    sandbox: SandboxOption,
 }
 
 impl Introducer {
@@ -31,14 +34,17 @@ impl Introducer {
             let exit = if error.kind() == ErrorKind::InvalidInput { Exit::Usage } else { Exit::Failed };
             Failure::new(exit, error)
         })?;
+        let failed = |error| Failure::new(Exit::Failed, error);
         let config = IntroducerConfig::load(&self.config)?;
-        let reload = move || IntroducerConfig::load(&self.config);
-        server::run(config, inherited.socket, closed(inherited.lifeline), reload)
-            .map_err(|error| Failure::new(Exit::Failed, error))
+        let prepared = server::prepare(&config, inherited.socket).map_err(failed)?;
+        lockdown::introducer(&self.sandbox, &self.config, &config)?;
+        let lifeline = inherited.lifeline.map(Lifeline::watch).transpose();
+        let lifeline = lifeline.map_err(system("the process that started this one can't be watched"))?;
+        server::run(prepared, config, closed(lifeline), move || IntroducerConfig::load(&self.config)).map_err(failed)
     }
 }
 
-async fn closed(lifeline: Option<Lifeline>) {
+async fn closed(lifeline: Option<WatchedLifeline>) {
     match lifeline {
         Some(mut lifeline) => lifeline.closed().await,
         None => std::future::pending().await,

@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::{
     failure::{Exit, Failure, system},
+    lockdown::{self, SandboxOption},
     output,
     proxy::{Proxy, Reaches},
 };
@@ -34,6 +35,8 @@ pub(super) struct Whom {
     /// given
     #[arg(long, value_name = "DIR", hide = cfg!(not(feature = "carrier-tor")))]
     tor_state: Option<PathBuf>,
+    #[command(flatten)]
+    sandbox: SandboxOption,
 }
 
 /// A client and the introducers it asks.
@@ -43,21 +46,31 @@ pub(super) struct Asked {
 }
 
 impl Whom {
-    /// `exact` allows lookups that name the node.
+    /// Locks this process down, too. `exact` allows lookups that name the node.
     pub(super) fn resolve(&self, exact: bool) -> Result<Asked, Failure> {
-        let config = self.config.as_deref().map(NodeConfig::load).transpose()?;
+        let config = self.configured()?;
+        let asked = self.asked(config.as_ref(), exact)?;
+        lockdown::reader(&self.sandbox, config.as_ref())?;
+        Ok(asked)
+    }
+
+    fn configured(&self) -> Result<Option<NodeConfig>, Failure> {
+        Ok(self.config.as_deref().map(NodeConfig::load).transpose()?)
+    }
+
+    fn asked(&self, config: Option<&NodeConfig>, exact: bool) -> Result<Asked, Failure> {
         let missing = |what: &str, flag: &str| {
             Failure::new(Exit::Usage, format_args!("{what} is missing"))
                 .hint(format_args!("name a configuration with --config node.toml, or give {flag}"))
         };
-        let grid = self.grid.or(config.as_ref().map(|config| config.grid));
+        let grid = self.grid.or(config.map(|config| config.grid));
         let grid = grid.ok_or_else(|| missing("the grid", "--grid grid1…"))?;
-        let introducers = match (&self.introducer, &config) {
+        let introducers = match (&self.introducer, config) {
             (given, _) if !given.is_empty() => given.clone(),
             (_, Some(config)) => introducers(config)?,
             (_, None) => return Err(missing("the introducer", "--introducer ….onion:80")),
         };
-        let mut settings = ClientSettings::new(self.proxy.socket(config.as_ref()), grid);
+        let mut settings = ClientSettings::new(self.proxy.socket(config), grid);
         if let Some(config) = config {
             (settings.addresses, settings.granted) = (config.addresses, config.granted);
         }
@@ -78,12 +91,16 @@ impl Reaches for Whom {
         self.config.as_deref()
     }
 
+    fn sandbox(&self) -> &SandboxOption {
+        &self.sandbox
+    }
+
     fn tor_state(&self) -> Option<&Path> {
         self.tor_state.as_deref()
     }
 
     fn refuse_unready(&self) -> Result<(), Failure> {
-        self.resolve(false).map(drop)
+        self.asked(self.configured()?.as_ref(), false).map(drop)
     }
 }
 

@@ -36,6 +36,8 @@ mod introducers;
 mod keygen;
 #[cfg(feature = "client")]
 mod list;
+#[cfg(any(feature = "client", feature = "server"))]
+mod lockdown;
 #[cfg(feature = "client")]
 mod lookup;
 #[cfg(feature = "client")]
@@ -57,6 +59,7 @@ mod publish;
 mod record_file;
 #[cfg(feature = "rehearse")]
 mod rehearse;
+mod sandbox_check;
 #[cfg(feature = "server")]
 mod serve;
 #[cfg(any(feature = "client", feature = "server"))]
@@ -157,6 +160,9 @@ enum Command {
     /// Offer a SOCKS port of 127.0.0.1 as an AF_UNIX socket
     #[cfg(feature = "carrier-loopback")]
     SocksBridge(bridge::SocksBridge),
+    /// Lock this process down, attack it, and show what was denied
+    #[command(hide = true)]
+    SandboxCheck(sandbox_check::SandboxCheck),
     /// Write completions for a shell to standard output
     Completions(generate::Completions),
     /// Write man pages, one a command
@@ -261,6 +267,7 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Audit(command) => command.run(),
         #[cfg(feature = "carrier-loopback")]
         Command::SocksBridge(command) => command.run(),
+        Command::SandboxCheck(command) => command.run(),
         Command::Completions(arguments) => arguments.run(command()),
         Command::Man(arguments) => arguments.run(command()),
     }

@@ -13,6 +13,7 @@ use std::{
 use super::{
     failure::{Exit, Failure, system},
     introducers::block_on,
+    lockdown::{self, SandboxOption},
     output,
     progress::Progress,
     proxy::Reaches,
@@ -22,6 +23,7 @@ use crate::{
     carrier::Report,
     config::NodeConfig,
     net::BoundSocket,
+    sandbox::Level,
     supervisor::{Child, Event, OWN_PROGRAM, Role, Supervisor},
 };
 
@@ -39,18 +41,21 @@ const SOCKET_PATH_BYTES_MAX: usize = 107;
 const SHORT_PLACE: &str = "/tmp";
 
 /// A carrier that a command has to bring.
-pub(super) struct OwnCarrier {
+pub(super) struct OwnCarrier<'a> {
     /// What the carrier is told of its configuration.
     arguments: [OsString; 2],
     state: PathBuf,
+    sandbox: &'a SandboxOption,
+    sandbox_configured: Option<Level>,
 }
 
-impl OwnCarrier {
+impl<'a> OwnCarrier<'a> {
     /// `None` where a SOCKS socket is given.
-    pub(super) fn needed(command: &dyn Reaches) -> Result<Option<Self>, Failure> {
+    pub(super) fn needed(command: &'a dyn Reaches) -> Result<Option<Self>, Failure> {
         if command.proxy().socks.is_some() {
             return Ok(None);
         }
+        let sandbox = command.sandbox();
         let Some(file) = command.config() else {
             command.refuse_unready()?;
             let state = command.tor_state().unwrap_or(Path::new(STATE_DEFAULT)).to_owned();
@@ -60,14 +65,16 @@ impl OwnCarrier {
                     state.display()
                 ));
             }
-            return Ok(Some(Self { arguments: ["--tor-state".into(), state.clone().into()], state }));
+            let arguments = ["--tor-state".into(), state.clone().into()];
+            return Ok(Some(Self { arguments, state, sandbox, sandbox_configured: None }));
         };
         let config = NodeConfig::load(file)?;
         if config.socks.is_some() {
             return Ok(None);
         }
         command.refuse_unready()?;
-        Ok(Some(Self { arguments: ["--config".into(), file.into()], state: config.tor.state }))
+        let arguments = ["--config".into(), file.into()];
+        Ok(Some(Self { arguments, state: config.tor.state, sandbox, sandbox_configured: Some(config.sandbox) }))
     }
 
     /// Runs the command of this very process behind a carrier, and ends as it ends.
@@ -82,6 +89,7 @@ impl OwnCarrier {
         let mut arguments: Vec<OsString> = ["carrier", "tor", "--client"].map(OsString::from).into();
         arguments.extend(self.arguments);
         arguments.push("--supervised".into());
+        arguments.extend(self.sandbox.arguments());
         arguments.extend((0..verbose).map(|_| "-v".into()));
         let carrier = Child {
             name: "carrier",
@@ -95,6 +103,7 @@ impl OwnCarrier {
             arguments: with_socks(std::env::args_os().skip(1), &place.socket()),
             role: Role::Command,
         };
+        lockdown::supervisor(self.sandbox, self.sandbox_configured)?;
         block_on(behind(carrier, command, ONLINE_WAIT_MAX))
     }
 }

@@ -4,7 +4,10 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::failure::{Failure, system};
+use super::{
+    failure::{Failure, system},
+    lockdown::SandboxOption,
+};
 use crate::{
     config::{NodeConfig, SOCKS_DEFAULT},
     supervisor,
@@ -38,6 +41,8 @@ pub(super) trait Reaches {
 
     /// The node's configuration.
     fn config(&self) -> Option<&Path>;
+
+    fn sandbox(&self) -> &SandboxOption;
 
     /// Where Tor keeps its state when no configuration says so.
     fn tor_state(&self) -> Option<&Path> {

@@ -10,6 +10,7 @@ use clap::Args;
 use super::{
     failure::{Exit, Failure},
     introducers::{self, block_on},
+    lockdown::{self, SandboxOption},
     node::{Says, Signer},
     outcomes::{Outcomes, Refusal},
     output,
@@ -48,6 +49,8 @@ pub(super) struct Publish {
     /// Print JSON, a document a publish: the record, and what each introducer made of it
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    sandbox: SandboxOption,
 }
 
 #[derive(Args)]
@@ -60,14 +63,17 @@ pub(super) struct Withdraw {
     /// Print a JSON document: the record, and what each introducer made of it
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    sandbox: SandboxOption,
 }
 
 impl Publish {
     pub(super) fn run(self) -> Result<(), Failure> {
+        let config = NodeConfig::load(&self.config)?;
+        lockdown::publisher(&self.sandbox, &self.config, &config, self.record.as_deref())?;
         if self.stay {
             return block_on(stay::stay(&self.config, &self.proxy, self.json));
         }
-        let config = NodeConfig::load(&self.config)?;
         let publisher = Publisher::new(&config, &self.proxy)?;
         let outcomes = match &self.record {
             Some(path) => {
@@ -85,6 +91,7 @@ impl Publish {
 impl Withdraw {
     pub(super) fn run(self) -> Result<(), Failure> {
         let config = NodeConfig::load(&self.config)?;
+        lockdown::publisher(&self.sandbox, &self.config, &config, None)?;
         let outcomes = Publisher::new(&config, &self.proxy)?.sign_and_publish(&config, Says::Withdrawal)?;
         outcomes.tell(self.json)?;
         outcomes.into_result()
@@ -98,6 +105,10 @@ impl Reaches for Publish {
 
     fn config(&self) -> Option<&Path> {
         Some(&self.config)
+    }
+
+    fn sandbox(&self) -> &SandboxOption {
+        &self.sandbox
     }
 
     fn refuse_unready(&self) -> Result<(), Failure> {
@@ -117,6 +128,10 @@ impl Reaches for Withdraw {
 
     fn config(&self) -> Option<&Path> {
         Some(&self.config)
+    }
+
+    fn sandbox(&self) -> &SandboxOption {
+        &self.sandbox
     }
 
     fn refuse_unready(&self) -> Result<(), Failure> {

@@ -6,7 +6,9 @@ use clap::Args;
 
 use super::{
     failure::{Exit, Failure, system},
-    first_run, output,
+    first_run,
+    lockdown::{self, SandboxOption},
+    output,
     progress::Progress,
     torrc,
 };
@@ -30,6 +32,8 @@ pub(super) struct Serve {
     /// Print JSON, an event a line
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    sandbox: SandboxOption,
 }
 
 const JSON_HELP: &str = "JSON events: started {child, pid}, ended {child, how, again_in_seconds (null: not again)}, torrc \
@@ -42,13 +46,14 @@ impl Serve {
         let config = IntroducerConfig::load(&path)?;
         refuse_unfit(&config)?;
         let teller = Teller { json: self.json, progress: Progress::new(), grid: config.grid(), address: None };
+        let common: Vec<OsString> = (0..verbose).map(|_| "-v".into()).chain(self.sandbox.arguments()).collect();
         // They outlive all children, so that nobody who connects meanwhile is turned away.
         let socket = bind(&config.socket, config.socket_mode)?;
-        let mut children = vec![service("introducer", &["introducer"], &path, verbose, Some(&socket))?];
+        let mut children = vec![service("introducer", &["introducer"], &path, &common, Some(&socket))?];
         let socks = match config.carrier {
             CarrierKind::Tor => {
                 let socks = config.onion.socks.as_deref().map(|socks| bind(socks, SOCKS_MODE)).transpose()?;
-                children.push(service("carrier", &["carrier", "tor"], &path, verbose, socks.as_ref())?);
+                children.push(service("carrier", &["carrier", "tor"], &path, &common, socks.as_ref())?);
                 socks
             }
             CarrierKind::External => {
@@ -56,6 +61,7 @@ impl Serve {
                 None
             }
         };
+        lockdown::supervisor(&self.sandbox, Some(config.sandbox))?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build();
         let ended = runtime.map_err(system("the event loop does not start"))?.block_on(supervise(children, teller));
         drop((socket, socks));
@@ -89,12 +95,12 @@ fn service(
     name: &'static str,
     command: &[&str],
     config: &Path,
-    verbose: u8,
+    common: &[OsString],
     socket: Option<&BoundSocket>,
 ) -> Result<Child, Failure> {
     let mut arguments: Vec<OsString> = command.iter().map(OsString::from).collect();
     arguments.extend(["--config".into(), config.into(), "--supervised".into()]);
-    arguments.extend((0..verbose).map(|_| "-v".into()));
+    arguments.extend_from_slice(common);
     let socket = socket.map(BoundSocket::handle).transpose().map_err(system("a socket can't be handed to a child"))?;
     Ok(Child { name, program: OWN_PROGRAM.into(), arguments, role: Role::Service { socket } })
 }

@@ -7,13 +7,14 @@ use serde::Deserialize;
 use super::{
     ConfigError, KeyProblem, beside, deserialize,
     limits::{RawLimits, ServerLimits, TICK_SECONDS_DEFAULT},
-    problem::{Bad, parse_head, parse_number},
+    problem::{Bad, parse_head, parse_number, parse_sandbox},
     read, roll,
     tor::{OnionConfig, RawTor, TorConfig},
 };
 use crate::{
     directory::{AdmissionPolicy, Policy, Roll},
     record::{AddressKinds, GridId},
+    sandbox::Level,
 };
 
 /// The commented file that `anteroom init introducer` writes: every key with its default.
@@ -39,6 +40,8 @@ pub struct IntroducerConfig {
     pub carrier_uids: Vec<u32>,
     /// Directory of the database.
     pub state: PathBuf,
+    /// What the kernel holds the process to.
+    pub sandbox: Level,
     /// The grid, who may publish, which addresses, and the limits of the directory.
     pub policy: Policy,
     /// The file of the nodes that may publish, where the operator lists them; [`IntroducerConfig::read_list`] reads it.
@@ -136,6 +139,7 @@ struct RawIntroducer {
     carrier_uids: Option<Vec<u32>>,
     state: Option<PathBuf>,
     carrier: Option<String>,
+    sandbox: Option<String>,
     #[serde(default)]
     admission: RawAdmission,
     #[serde(default)]
@@ -193,6 +197,7 @@ impl RawIntroducer {
             socket_mode: parse_mode(self.socket_mode.as_deref())?,
             carrier_uids: parse_uids(self.carrier_uids)?,
             state: beside(file, &state),
+            sandbox: parse_sandbox(self.sandbox.as_deref())?,
             policy,
             list: self.admission.list.map(|path| beside(file, &path)),
             revocations: self.admission.revocations.map(|path| beside(file, &path)),

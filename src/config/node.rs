@@ -9,13 +9,16 @@ use serde::Deserialize;
 
 use super::{
     ConfigError, KeyProblem, beside, deserialize,
-    problem::{Bad, parse_head, parse_number},
+    problem::{Bad, parse_head, parse_number, parse_sandbox},
     read,
     tor::{RawTor, TorConfig},
 };
-use crate::record::{
-    Address, AddressKind, AddressKinds, Attributes, ClaimError, GridId, LIFETIME_HOURS_MAX, Lifetime, Nickname,
-    Service, ServiceName,
+use crate::{
+    record::{
+        Address, AddressKind, AddressKinds, Attributes, ClaimError, GridId, LIFETIME_HOURS_MAX, Lifetime, Nickname,
+        Service, ServiceName,
+    },
+    sandbox::Level,
 };
 
 /// The commented file that `anteroom init node` writes: every key, with its default or an example.
@@ -45,6 +48,8 @@ pub struct NodeConfig {
     pub socks: Option<PathBuf>,
     /// That Tor's settings.
     pub tor: TorConfig,
+    /// What the kernel holds the process to.
+    pub sandbox: Level,
     /// A label for people.
     pub nickname: Option<Nickname>,
     /// How long a record holds.
@@ -85,6 +90,7 @@ struct RawNode {
     #[serde(default)]
     introducers: Vec<String>,
     socks: Option<PathBuf>,
+    sandbox: Option<String>,
     nickname: Option<String>,
     lifetime_hours: Option<i64>,
     granted: Option<bool>,
@@ -133,6 +139,7 @@ impl RawNode {
             introducers: parse_introducers(&self.introducers)?,
             socks: self.socks.as_deref().map(|socks| beside(file, socks)),
             tor: self.tor.parse(file)?,
+            sandbox: parse_sandbox(self.sandbox.as_deref())?,
             nickname: nickname.map_err(|error| Bad::new("nickname", KeyProblem::Claim(error)))?,
             lifetime: Lifetime::from_hours(hours)
                 .ok_or_else(|| Bad::new("lifetime_hours", KeyProblem::Claim(ClaimError::Lifetime)))?,

@@ -6,6 +6,7 @@ use super::{CONFIG_VERSION, GRID_PLACEHOLDER};
 use crate::{
     net::TargetError,
     record::{AddressError, ClaimError, GridId, IdError},
+    sandbox::Level,
 };
 
 /// Why a file is no configuration.
@@ -250,6 +251,12 @@ pub(super) fn parse_head(version: Option<i64>, grid: Option<&str>) -> Result<Gri
         return Err(Bad::new("grid", KeyProblem::Placeholder));
     }
     grid.parse().map_err(|error| Bad::new("grid", KeyProblem::Grid(error)))
+}
+
+/// How much is asked of the kernel.
+pub(super) fn parse_sandbox(word: Option<&str>) -> Result<Level, Bad> {
+    let known = KeyProblem::Choice(&["\"strict\"", "\"kill\"", "\"seccomp\"", "\"off\""]);
+    word.map_or(Ok(Level::default()), |word| word.parse().map_err(|_| Bad::new("sandbox", known)))
 }
 
 /// A number within its range, or the default.

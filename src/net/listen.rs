@@ -83,8 +83,10 @@ impl BoundSocket {
     /// # Errors
     /// Of the system.
     pub fn inherited(handle: OwnedFd) -> io::Result<Option<Self>> {
-        // What is no socket at all knows none of these options.
-        let listens = rustix::net::sockopt::socket_acceptconn(&handle).unwrap_or(false);
+        let listens = match rustix::net::sockopt::socket_acceptconn(&handle) {
+            Err(rustix::io::Errno::NOTSOCK) => false,
+            answer => answer?,
+        };
         if !listens || rustix::net::sockopt::socket_domain(&handle)? != rustix::net::AddressFamily::UNIX {
             return Ok(None);
         }

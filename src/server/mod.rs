@@ -57,37 +57,50 @@ pub enum ServeError {
     System(#[from] io::Error),
 }
 
-/// Runs an introducer until SIGTERM, SIGINT or the end of `until`. `reload` is asked on SIGHUP. Without a `socket` it makes
-/// the one of the configuration.
+/// What an introducer needs and makes while it still may: afterwards it opens what is in its state directory, accepts on
+/// its socket, and makes no other.
+#[derive(Debug)]
+pub struct Prepared {
+    socket: BoundSocket,
+}
+
+/// Makes the state directory, and without an inherited `socket` the one of the configuration.
+///
+/// # Errors
+/// See [`ServeError`].
+pub fn prepare(config: &IntroducerConfig, socket: Option<BoundSocket>) -> Result<Prepared, ServeError> {
+    store::make_directory(&config.state)?;
+    let socket = socket.map_or_else(|| BoundSocket::bind(&config.socket, config.socket_mode), Ok)?;
+    Ok(Prepared { socket })
+}
+
+/// Runs an introducer until SIGTERM, SIGINT or the end of `until`. `reload` is asked on SIGHUP.
 ///
 /// # Errors
 /// See [`ServeError`].
 pub fn run(
+    prepared: Prepared,
     config: IntroducerConfig,
-    socket: Option<BoundSocket>,
     until: impl Future<Output = ()>,
     reload: impl Fn() -> Result<IntroducerConfig, ConfigError> + 'static,
 ) -> Result<(), ServeError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
-    let ended = LocalSet::new().block_on(&runtime, serve(config, socket, until, reload));
+    let ended = LocalSet::new().block_on(&runtime, serve(prepared, config, until, reload));
     // A store that is still being checked is not waited for: up to the end of the check nothing is written to it.
     runtime.shutdown_background();
     ended
 }
 
 async fn serve(
+    prepared: Prepared,
     mut config: IntroducerConfig,
-    socket: Option<BoundSocket>,
     until: impl Future<Output = ()>,
     reload: impl Fn() -> Result<IntroducerConfig, ConfigError> + 'static,
 ) -> Result<(), ServeError> {
     let mut signals = Signals::new()?;
     config.limits.streams_max = descriptors::streams_max(config.limits.streams_max);
     let opened = store::open(&config.state, Limits { content_bytes_max: config.limits.store_bytes_max })?;
-    let listener = match socket {
-        Some(socket) => socket.listen()?,
-        None => Listener::bind(&config.socket, config.socket_mode)?,
-    };
+    let listener = prepared.socket.listen()?;
     tokio::pin!(until);
     tracing::info!("listening; checking what the store holds, publishes and lookups are answered Busy meanwhile");
 
@@ -150,7 +163,10 @@ async fn accept(listener: Listener, shared: Shared, carrier_uids: Vec<u32>) {
             }
             Ok((_, uid)) => {
                 if told_uids.len() < TOLD_UIDS_MAX && told_uids.insert(uid) {
-                    tracing::warn!(uid, "refused a process of a user that is not in `carrier_uids`");
+                    tracing::warn!(
+                        uid,
+                        "refused a process of a user that is not in `carrier_uids` (65534 stands for any other user)"
+                    );
                 }
             }
             Err(error) => {

@@ -55,6 +55,14 @@ pub fn open(directory: &Path, limits: Limits) -> Result<Opened, OpenError> {
     Opened::at(Place::lock(directory)?, limits)
 }
 
+/// Makes the directory of a store where there is none, so that a process can give up the right to.
+///
+/// # Errors
+/// The system's; a store that is there was not touched.
+pub fn make_directory(directory: &Path) -> Result<(), OpenError> {
+    Place::make(directory)
+}
+
 impl Opened {
     pub(super) fn at(place: Place, limits: Limits) -> Result<Self, OpenError> {
         match place.existing().and_then(|medium| medium.map_or_else(|| place.create(create), Ok)).and_then(verify) {

@@ -85,13 +85,20 @@ pub(super) enum Place {
 }
 
 impl Place {
+    /// Creates the directory when it is not there.
+    pub(super) fn make(path: &Path) -> Result<(), OpenError> {
+        match DirBuilder::new().mode(DIRECTORY_MODE).create(path) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists && !path.is_dir() => {
+                Err(Failure::from(error).opening(path.into()))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Takes the directory, which is created when it is not there.
     pub(super) fn lock(path: &Path) -> Result<Self, OpenError> {
         let opening = |error: io::Error| Failure::from(error).opening(path.into());
-        match DirBuilder::new().mode(DIRECTORY_MODE).create(path) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists && !path.is_dir() => return Err(opening(error)),
-            _ => {}
-        }
+        Self::make(path)?;
         let handle = File::open(path).map_err(opening)?;
         match handle.try_lock() {
             Ok(()) => Ok(Self::Directory { path: path.into(), handle }),

@@ -42,7 +42,7 @@ use std::sync::Arc;
 pub use commit::{RETRY_MILLIS, Store};
 pub use error::{CommitError, Damage, FatalError, OpenError};
 pub use group::{Backlog, GROUP_WRITES_MAX, GroupCommit, QUEUE_SUBMISSIONS_MAX};
-pub use load::{CHUNK_ROWS_MAX, Loaded, Opened, open};
+pub use load::{CHUNK_ROWS_MAX, Loaded, Opened, make_directory, open};
 
 use crate::record::{NodeId, SignedRecord, Timestamp};
 

@@ -24,13 +24,14 @@ const EXIT_HARD: i32 = 1;
 pub struct Inherited {
     /// The listening AF_UNIX socket on standard input, whoever put it there (the supervisor, or systemd).
     pub socket: Option<BoundSocket>,
-    /// Standard output as a lifeline, for who was started by the supervisor.
+    /// Standard output as a lifeline, for who was started by the supervisor. Nobody looks at it yet.
     pub lifeline: Option<Lifeline>,
 }
 
 impl Inherited {
     /// To be called once, at the start. `supervised` is what the parent says by a flag: no look at standard output could
-    /// tell its lifeline from the socket of systemd's journal, which reads as closed from the first moment.
+    /// tell its lifeline from the socket of systemd's journal, which reads as closed from the first moment. No thread is
+    /// started: a sandbox comes first.
     ///
     /// # Errors
     /// Of the system, or when `supervised` was said by somebody else than the supervisor.
@@ -45,9 +46,7 @@ impl Inherited {
 
 /// A stream to the parent that closes when the parent ends, or wants this process to.
 #[derive(Debug)]
-pub struct Lifeline {
-    closed: watch::Receiver<bool>,
-}
+pub struct Lifeline(OwnedFd);
 
 impl Lifeline {
     fn hold() -> io::Result<Self> {
@@ -58,18 +57,34 @@ impl Lifeline {
         }
         // The second line: also a process that is stopped and can't see its lifeline close ends with its parent.
         set_parent_process_death_signal(Some(Signal::KILL))?;
+        Ok(Self(stdout))
+    }
+
+    /// Looks at it from now on.
+    ///
+    /// # Errors
+    /// Of the system.
+    pub fn watch(self) -> io::Result<WatchedLifeline> {
         let (tell, closed) = watch::channel(false);
         // A thread of its own sees the end also when the event loop is stuck.
         thread::Builder::new().name("lifeline".into()).spawn(move || {
-            wait_closed(stdout);
+            wait_closed(self.0);
             // The event loop may have ended already; then so does the process.
             let _ = tell.send(true);
             thread::sleep(END_GRACE);
             std::process::exit(EXIT_HARD);
         })?;
-        Ok(Self { closed })
+        Ok(WatchedLifeline { closed })
     }
+}
 
+/// A lifeline with a thread that ends this process when nothing else does.
+#[derive(Debug)]
+pub struct WatchedLifeline {
+    closed: watch::Receiver<bool>,
+}
+
+impl WatchedLifeline {
     /// Until this process shall end. It has 8 seconds from then on.
     pub async fn closed(&mut self) {
         // The thread never lets go of its end before it has told.

@@ -22,7 +22,7 @@ use std::{
     time::Duration,
 };
 
-pub use child::{Inherited, Lifeline, end_with_parent};
+pub use child::{Inherited, Lifeline, WatchedLifeline, end_with_parent};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader},

@@ -6,7 +6,8 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::network::{Network, eventually, introducers};
 
-const STAY: [&str; 5] = ["node", "publish", "--stay", "--config", "node.toml"];
+/// A call that is not in the sandbox's list ends it.
+const STAY: [&str; 7] = ["node", "publish", "--stay", "--config", "node.toml", "--sandbox", "kill"];
 
 fn end(mut child: Child, signal: Signal) -> Option<i32> {
     kill_process(Pid::from_child(&child), signal).unwrap();

@@ -14,6 +14,8 @@ fn traced(network: &Network, arguments: &[&str]) -> String {
     let mut strace = Command::new("strace");
     strace.args(["-f", "-qq", "-s", "256", "-e", "trace=%network,%file,%process", "-o", "trace"]);
     strace.arg(env!("CARGO_BIN_EXE_anteroom")).args(arguments).args(["--config", "node.toml"]);
+    // Without the sandbox, so that a mere attempt counts, and its own attempts do not.
+    strace.args(["--sandbox", "off"]);
     let output = match strace.current_dir(network.node.directory()).output() {
         Err(error) if error.kind() == ErrorKind::NotFound => panic!("strace is not installed: run tests/all"),
         output => output.unwrap(),
@@ -48,5 +50,33 @@ fn a_client_has_no_socket_but_the_proxys() {
         for file in RESOLVER_FILES {
             assert!(!trace.contains(file), "{command:?} opened {file}:\n{trace}");
         }
+    }
+}
+
+/// `kill` ends a process at the first call that is not in its list, so that what is quietly done without is seen, too;
+/// `--stay` is in `keeping.rs`.
+#[test]
+fn a_client_makes_no_call_that_is_not_in_its_list() {
+    let mut network = Network::new(&[1]);
+    network.serve(1, "");
+    let node = &network.node;
+    let id = node.run(&["node", "show", "--config", "node.toml", "--json"]).json()["node"].clone();
+    assert_eq!(node.run(&["node", "sign", "--config", "node.toml", "--out", "record"]).code, 0);
+    let commands: [&[&str]; 7] = [
+        &["node", "publish"],
+        &["node", "publish", "--record", "record"],
+        &["list"],
+        &["list", "--json"],
+        &["about"],
+        &["lookup", id.as_str().unwrap(), "--evidence"],
+        &["node", "withdraw"],
+    ];
+    for command in commands {
+        let arguments: Vec<_> =
+            command.iter().chain(&["--config", "node.toml", "--sandbox", "kill"]).copied().collect();
+        let ended = node.run(&arguments);
+        // The record that was signed first is not the newest any more: refused, and that is an answer, too.
+        let expected = if command.contains(&"--record") { 3 } else { 0 };
+        assert_eq!(ended.code, expected, "{command:?}: {}", ended.said);
     }
 }

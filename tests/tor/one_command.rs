@@ -14,6 +14,7 @@ use tempfile::TempDir;
 
 use crate::{
     grid::{Node, anteroom, edit, in_network, run, text, until},
+    locked::assert_held,
     network,
     tornet::CLIENT_TORRC,
 };
@@ -118,6 +119,9 @@ fn a_killed_carrier_comes_back_and_the_introducer_never_left() {
     node.run_when_reachable(&["about"]);
     node.run(&["node", "publish"]);
     let before = serve.pids();
+    assert_held(i64::from(serve.child.id()), false);
+    assert_held(before["introducer"], false);
+    assert_held(before["carrier"], true);
 
     // In the middle of traffic: a watch is open.
     let mut watch = node.watch();

@@ -89,8 +89,17 @@ pub fn ask_beforehand() {
     drop(arti_client::TorClientConfig::default());
 }
 
+/// Makes what is missing of Tor's directories, and refuses what others could read. To be called before the right to make them
+/// is given up.
+///
+/// # Errors
+/// See [`TorError`].
+pub fn prepare(settings: &Settings) -> Result<(), TorError> {
+    config::prepare(settings)
+}
+
 /// Runs until `until` is through, or something fails for good. `reload` yields the authorized clients anew each time they
-/// changed.
+/// changed. The directories are those that [`prepare`] made.
 ///
 /// # Errors
 /// See [`TorError`]. What may pass by itself (no network, a wrong clock) is reported and waited for instead.
@@ -137,7 +146,6 @@ pub async fn run(
 fn start(settings: &Settings, onion: Option<&OnionSettings>) -> Result<Arc<TorClient>, TorError> {
     // A second call in one process finds it installed, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    config::prepare(settings)?;
     let config = config::client(settings, onion.map(|onion| onion.directory.as_path()))?;
     #[expect(clippy::disallowed_types, reason = "the carrier is where Tor is")]
     let builder = arti_client::TorClient::<PreferredRuntime>::builder();

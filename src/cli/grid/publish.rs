@@ -9,6 +9,7 @@ use crate::{
     cli::{
         failure::{Exit, Failure},
         introducers::{self, block_on},
+        lockdown::{self, SandboxOption},
         outcomes, output,
         proxy::{Proxy, Reaches},
     },
@@ -27,12 +28,16 @@ pub(in crate::cli) struct Publish {
     /// The list of revoked keys, as `anteroom grid revoke` writes it
     #[arg(long, value_name = "FILE")]
     list: PathBuf,
+    #[command(flatten)]
+    sandbox: SandboxOption,
 }
 
 impl Publish {
     pub(super) fn run(self) -> Result<(), Failure> {
         let list = revocation_file::read_existing(&self.list)?;
-        let (client, introducers) = asked(&self.config, &self.proxy)?;
+        let config = NodeConfig::load(&self.config)?;
+        let (client, introducers) = introducers::publisher(&config, &self.proxy)?;
+        lockdown::reader(&self.sandbox, Some(&config))?;
         let mut failures = Vec::new();
         block_on(async {
             for introducer in &introducers {
@@ -67,9 +72,13 @@ impl Reaches for Publish {
         Some(&self.config)
     }
 
+    fn sandbox(&self) -> &SandboxOption {
+        &self.sandbox
+    }
+
     fn refuse_unready(&self) -> Result<(), Failure> {
         revocation_file::read_existing(&self.list)?;
-        asked(&self.config, &self.proxy).map(drop)
+        introducers::publisher(&NodeConfig::load(&self.config)?, &self.proxy).map(drop)
     }
 }
 
@@ -91,12 +100,11 @@ async fn bring(client: &Client, introducer: &Introducer, list: &VerifiedRevocati
     }
 }
 
-/// The newest list that any introducer of a configuration has.
-pub(super) fn newest(config: &Path, proxy: &Proxy) -> Result<VerifiedRevocations, Failure> {
-    let (client, introducers) = asked(config, proxy)?;
+/// The newest list that any of these introducers has.
+pub(super) fn newest(client: &Client, introducers: &[Introducer]) -> Result<VerifiedRevocations, Failure> {
     let (mut newest, mut last): (Option<VerifiedRevocations>, Option<ClientError>) = (None, None);
     block_on(async {
-        for introducer in &introducers {
+        for introducer in introducers {
             match client.revocations(introducer).await {
                 Ok(Some(list)) => {
                     output::say(format_args!("{introducer}: list {}", list.list().seq));
@@ -120,8 +128,4 @@ pub(super) fn newest(config: &Path, proxy: &Proxy) -> Result<VerifiedRevocations
             "whoever runs the grid makes one with `anteroom grid revoke`, and brings it with `anteroom grid publish`",
         )),
     }
-}
-
-pub(super) fn asked(config: &Path, proxy: &Proxy) -> Result<(Client, Vec<Introducer>), Failure> {
-    introducers::publisher(&NodeConfig::load(config)?, proxy)
 }

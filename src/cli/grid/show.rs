@@ -5,13 +5,20 @@ use std::{fmt::Write as _, path::PathBuf};
 use clap::Args;
 
 use super::revocation_file;
-#[cfg(feature = "client")]
-use crate::cli::proxy::{Proxy, Reaches};
 use crate::{
     ambient,
     cli::{failure::Failure, grant_file, output},
     grid::{ServiceSet, VerifiedChain, VerifiedRevocations},
     record::{GridId, NodeId, Timestamp},
+};
+#[cfg(feature = "client")]
+use crate::{
+    cli::{
+        introducers,
+        lockdown::{self, SandboxOption},
+        proxy::{Proxy, Reaches},
+    },
+    config::NodeConfig,
 };
 
 #[derive(Args)]
@@ -25,6 +32,9 @@ pub(in crate::cli) struct Show {
     #[cfg(feature = "client")]
     #[command(flatten)]
     proxy: Proxy,
+    #[cfg(feature = "client")]
+    #[command(flatten)]
+    sandbox: SandboxOption,
     /// Print a JSON document
     #[arg(long)]
     json: bool,
@@ -57,7 +67,10 @@ impl Show {
         }
         #[cfg(feature = "client")]
         if let Some(config) = &self.source.config {
-            let list = super::publish::newest(config, &self.proxy)?;
+            let config = NodeConfig::load(config)?;
+            let (client, introducers) = introducers::publisher(&config, &self.proxy)?;
+            lockdown::writer(&self.sandbox, Some(&config), self.out.as_deref())?;
+            let list = super::publish::newest(&client, &introducers)?;
             if let Some(out) = &self.out {
                 revocation_file::write(out, &list)?;
             }
@@ -91,9 +104,13 @@ impl Reaches for Show {
         self.source.config.as_deref()
     }
 
+    fn sandbox(&self) -> &SandboxOption {
+        &self.sandbox
+    }
+
     fn refuse_unready(&self) -> Result<(), Failure> {
         match &self.source.config {
-            Some(config) => super::publish::asked(config, &self.proxy).map(drop),
+            Some(config) => introducers::publisher(&NodeConfig::load(config)?, &self.proxy).map(drop),
             None => Ok(()),
         }
     }

@@ -16,5 +16,8 @@ fn limits(changes: &str) -> String {
     )
 }
 
+/// For tests that count an introducer's open files: under the sandbox an ordinary user may not look at them.
+const COUNTABLE: &str = "sandbox = \"off\"\n";
+
 /// What takes bandwidth out of the picture.
 const WIDE: &str = "bandwidth_per_circuit_kib_per_second_max = 1000000\nbandwidth_kib_per_second_max = 1000000\n";

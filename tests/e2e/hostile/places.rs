@@ -2,7 +2,7 @@
 
 use anteroom::protocol::{Request, Response};
 
-use super::limits;
+use super::{COUNTABLE, limits};
 use crate::support::{
     introducer::{Introducer, exists, until},
     records::Node,
@@ -24,7 +24,7 @@ fn gets_in(introducer: &Introducer, circuit: u32) -> bool {
 
 #[test]
 fn a_stream_too_many_displaces_the_one_that_waits_longest() {
-    let introducer = Introducer::with_config(&limits("streams_max = 20\n"));
+    let introducer = Introducer::with_config(&(COUNTABLE.to_owned() + &limits("streams_max = 20\n")));
     let mut served: Vec<_> = (0..5).map(|circuit| introducer.wire(circuit)).collect();
     served.iter_mut().for_each(prove);
     let before = introducer.open_files();

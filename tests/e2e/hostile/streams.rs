@@ -4,7 +4,7 @@ use std::io::{Read as _, Write as _};
 
 use anteroom::protocol::{Blob, Hello, Request};
 
-use super::{limits, siege::Siege};
+use super::{COUNTABLE, limits, siege::Siege};
 use crate::support::{
     introducer::{Introducer, until},
     records::{Node, fill_store},
@@ -17,7 +17,7 @@ const STREAMS_PER_CIRCUIT: usize = 16;
 
 #[test]
 fn a_thousand_idle_streams_of_a_thousand_circuits_and_of_one() {
-    let introducer = Introducer::with_config(&limits(""));
+    let introducer = Introducer::with_config(&(COUNTABLE.to_owned() + &limits("")));
     let siege = Siege::begin(&introducer);
     let idle: Vec<_> = (0..STREAMS).map(|circuit| introducer.wire(circuit)).collect();
     until("a thousand streams are open", || introducer.open_files() > STREAMS as usize);
@@ -34,7 +34,7 @@ fn a_thousand_idle_streams_of_a_thousand_circuits_and_of_one() {
 
 #[test]
 fn a_thousand_half_sent_frames() {
-    let introducer = Introducer::with_config(&limits(""));
+    let introducer = Introducer::with_config(&(COUNTABLE.to_owned() + &limits("")));
     let siege = Siege::begin(&introducer);
     let record = Node::new(1).record(1);
     let frame = Request::Publish { record: Blob(record.bytes()) }.encode(Some(Hello::OURS)).unwrap();

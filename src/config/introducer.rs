@@ -20,7 +20,8 @@ use crate::{
 /// The commented file that `anteroom init introducer` writes: every key with its default.
 pub const INTRODUCER_TEMPLATE: &str = include_str!("introducer.toml");
 
-/// Owner and group may connect: tor joins the group of the introducer, or the other way round.
+/// Owner and group may connect. The group is to be that of the carrier's user, by the directory of the socket: C tor gives up
+/// all other groups when it starts.
 const SOCKET_MODE_DEFAULT: u32 = 0o660;
 /// Length of `sun_path` without its NUL (unix(7)).
 const SOCKET_PATH_BYTES_MAX: usize = 107;

@@ -68,6 +68,15 @@ impl Drop for Server {
     }
 }
 
+/// A record that was shown, without what this machine says of its node's names.
+pub(crate) fn unlabelled(mut shown: serde_json::Value) -> serde_json::Value {
+    let fields = shown.as_object_mut().expect("a record");
+    for label in ["petname", "nickname_also_claimed_by", "nickname_also_claimed_by_count", "nickname_is_petname_of"] {
+        fields.remove(label).expect("a label");
+    }
+    shown
+}
+
 impl Network {
     /// A node that knows introducers `known`; none of them runs yet.
     pub(crate) fn new(known: &[u8]) -> Self {
@@ -124,6 +133,7 @@ impl Network {
     }
 
     /// One introducer's records, as JSON.
+    /// The records that an introducer lists, as their nodes signed them.
     pub(crate) fn listed(&self, number: u8) -> Vec<serde_json::Value> {
         let grid = grid().to_string();
         let arguments = [
@@ -140,7 +150,7 @@ impl Network {
         ];
         let ended = self.node.run(&arguments);
         assert_eq!(ended.code, 0, "{}", ended.said);
-        ended.out.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+        ended.out.lines().map(|line| unlabelled(serde_json::from_str(line).expect("JSON"))).collect()
     }
 
     /// Forgets the node's counter, as a restored backup does.

@@ -20,6 +20,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("carrier", &["net", "redact", "ambient", "keys"]),
     ("supervisor", &["net", "ambient"]),
     ("keys", &["record"]),
+    ("petnames", &["record", "keys"]),
     ("vault", &["record", "keys"]),
     ("store", &["record", "grid", "ambient"]),
     ("config", &["record", "grid", "directory", "net", "sandbox"]),

@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::{
     failure::{Exit, Failure, system},
+    labels::Labels,
     lockdown::{self, SandboxOption},
     output,
     proxy::{Proxy, Reaches},
@@ -29,6 +30,9 @@ pub(super) struct Whom {
     /// Id of the grid, in place of the configuration's
     #[arg(long, value_name = "ID")]
     grid: Option<GridId>,
+    /// File of your petnames, in place of the configuration's
+    #[arg(long, value_name = "FILE")]
+    petnames: Option<PathBuf>,
     #[command(flatten)]
     proxy: Proxy,
     /// Directory of the Tor inside this program where no configuration names one: `tor` in the current directory, when not
@@ -45,13 +49,24 @@ pub(super) struct Asked {
     pub(super) introducers: Vec<Introducer>,
 }
 
+/// What [`Whom::resolve`] makes ready.
+pub(super) struct Ready {
+    pub(super) asked: Asked,
+    pub(super) labels: Labels,
+}
+
 impl Whom {
     /// Locks this process down, too. `exact` allows lookups that name the node.
-    pub(super) fn resolve(&self, exact: bool) -> Result<Asked, Failure> {
+    pub(super) fn resolve(&self, exact: bool) -> Result<Ready, Failure> {
         let config = self.configured()?;
         let asked = self.asked(config.as_ref(), exact)?;
+        let labels = self.labels(config.as_ref())?;
         lockdown::reader(&self.sandbox, config.as_ref())?;
-        Ok(asked)
+        Ok(Ready { asked, labels })
+    }
+
+    fn labels(&self, config: Option<&NodeConfig>) -> Result<Labels, Failure> {
+        Labels::open(self.petnames.as_deref().or(config.and_then(|config| config.petnames.as_deref())))
     }
 
     fn configured(&self) -> Result<Option<NodeConfig>, Failure> {
@@ -100,7 +115,9 @@ impl Reaches for Whom {
     }
 
     fn refuse_unready(&self) -> Result<(), Failure> {
-        self.asked(self.configured()?.as_ref(), false).map(drop)
+        let config = self.configured()?;
+        self.labels(config.as_ref())?;
+        self.asked(config.as_ref(), false).map(drop)
     }
 }
 

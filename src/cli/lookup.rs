@@ -4,16 +4,16 @@ use clap::Args;
 
 use super::{
     failure::{Exit, Failure},
-    introducers::{Whom, block_on},
+    introducers::{Ready, Whom, block_on},
     output,
+    petname::Named,
 };
-use crate::{ambient, record::NodeId};
 
 #[derive(Args)]
 #[command(after_long_help = output::JSON_HELP)]
 pub(super) struct Lookup {
-    /// Id of the node
-    node: NodeId,
+    /// Id or petname of the node
+    node: Named,
     #[command(flatten)]
     pub(super) whom: Whom,
     /// Let the introducer know which node is looked for, if it wants to
@@ -29,22 +29,23 @@ pub(super) struct Lookup {
 
 impl Lookup {
     pub(super) fn run(self) -> Result<(), Failure> {
-        let asked = self.whom.resolve(self.exact)?;
+        let Ready { asked, labels } = self.whom.resolve(self.exact)?;
+        let node = labels.resolve(&self.node)?;
         let (record, evidence) = block_on(async {
-            let record = asked.find(async |client, introducer| client.lookup(introducer, self.node).await).await?;
+            let record = asked.find(async |client, introducer| client.lookup(introducer, node).await).await?;
             let evidence = match self.evidence {
-                true => asked.find(async |client, introducer| client.evidence(introducer, self.node).await).await?,
+                true => asked.find(async |client, introducer| client.evidence(introducer, node).await).await?,
                 false => None,
             };
             Ok((record, evidence))
         })?;
         if self.json {
             output::data(serde_json::json!({
-                "record": record.as_ref().map(output::json),
+                "record": record.as_ref().map(|record| labels.json(record)),
                 "evidence": evidence.as_ref().map(|pair| pair.each_ref().map(output::json)),
             }))?;
         } else if let Some(record) = &record {
-            output::data(output::text(record, ambient::wall()))?;
+            labels.tell(record, false)?;
         }
         if let (Some(pair), false) = (&evidence, self.json) {
             let [first, _] = pair;

@@ -34,6 +34,8 @@ mod introducers;
 #[cfg(any(feature = "client", feature = "server", feature = "grid-admin"))]
 mod keygen;
 #[cfg(feature = "client")]
+mod labels;
+#[cfg(feature = "client")]
 mod list;
 #[cfg(any(feature = "client", feature = "server"))]
 mod lockdown;
@@ -48,6 +50,8 @@ mod outcomes;
 mod output;
 #[cfg(feature = "client")]
 mod own_carrier;
+#[cfg(any(feature = "client", feature = "grid-admin"))]
+mod petname;
 #[cfg(any(feature = "client", feature = "server"))]
 mod progress;
 #[cfg(feature = "client")]
@@ -133,6 +137,10 @@ enum Command {
     #[cfg(feature = "client")]
     #[command(subcommand)]
     Node(node::Node),
+    /// Your own names for nodes; they stay on this machine
+    #[cfg(any(feature = "client", feature = "grid-admin"))]
+    #[command(subcommand)]
+    Petname(petname::Petname),
     /// List the records of a grid
     #[cfg(feature = "client")]
     List(list::List),
@@ -248,6 +256,8 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::ClientAuth(command) => command.run(),
         #[cfg(feature = "client")]
         Command::Node(command) => command.run(),
+        #[cfg(any(feature = "client", feature = "grid-admin"))]
+        Command::Petname(command) => command.run(),
         #[cfg(feature = "client")]
         Command::List(command) => command.run(),
         #[cfg(feature = "client")]

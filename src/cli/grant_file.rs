@@ -1,12 +1,13 @@
 //! The grants of a key as a file: what an issuer hands over, and what a node puts into its records.
 
-use std::path::Path;
+use std::{fmt::Write as _, path::Path};
 
 use super::failure::{Exit, Failure, system};
 use crate::{
+    ambient,
     armor::{self, ArmorError},
-    grid::{GrantBundle, KnownGrants, VerifiedChain},
-    record::{GridId, NodeId},
+    grid::{GrantBundle, KnownGrants, ServiceSet, VerifiedChain},
+    record::{GridId, NodeId, Timestamp},
 };
 
 /// What is in a file.
@@ -45,4 +46,34 @@ pub(super) fn write(path: &Path, comments: &str, grants: &[Vec<u8>]) -> Result<(
         ArmorError::Io { path, error } => system(format!("can't write {}", path.display()))(error),
         error => Failure::new(Exit::Usage, error).hint("nothing was changed; name another file"),
     })
+}
+
+/// Several lines for people.
+pub(super) fn text(grid: &GridId, key: &NodeId, chain: &VerifiedChain) -> String {
+    let issuers = chain.keys().len().saturating_sub(1);
+    let mut text = format!("{key}\n  may offer {}", services(chain));
+    if chain.rights().introducer {
+        text.push_str("\n  may be an introducer of the grid");
+    }
+    for issuer in chain.keys().iter().take(issuers) {
+        let _ = write!(text, "\n  through {issuer}");
+    }
+    let _ = write!(text, "\n  in {grid}\n  {}", remaining(ambient::wall(), chain.expires()));
+    text
+}
+
+/// "holds for 3 days 4 h".
+fn remaining(now: Timestamp, expires: Timestamp) -> String {
+    match expires.hours_since(now) {
+        0 => "expired".into(),
+        hours => format!("holds for {} days {} h", hours / 24, hours % 24),
+    }
+}
+
+fn services(chain: &VerifiedChain) -> String {
+    match &chain.rights().services {
+        ServiceSet::Any => "any service".into(),
+        ServiceSet::Only(names) if names.is_empty() => "nothing: it only belongs to the grid".into(),
+        ServiceSet::Only(names) => names.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", "),
+    }
 }

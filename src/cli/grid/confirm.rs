@@ -25,6 +25,7 @@ use crate::{
     client::{Client, Delivered, Introducer},
     config::NodeConfig,
     grid::{Chain, Grant, GrantKind, Rights, ServiceSet},
+    petnames::Petnames,
     protocol::RefusalCode,
     record::NodeId,
 };
@@ -72,12 +73,15 @@ impl Confirm {
             return Err(Failure::new(Exit::Usage, "the key is of another grid than the configuration")
                 .hint("name the configuration of that grid"));
         }
-        lockdown::writer(&self.sandbox, Some(&config), Some(&self.book))?;
+        let files: Vec<&Path> =
+            [Some(&self.book), config.petnames.as_ref()].into_iter().flatten().map(PathBuf::as_path).collect();
+        lockdown::keeper(&self.sandbox, Some(&config), &files)?;
         let seen = redeemed::look(&client, &introducers, config.grid, &mut book)?;
         book.save()?;
         seen.tell(&book);
         self.grant(&issuer, &mut book, &seen)?;
         book.save()?;
+        self.name(&config, &book);
         let brought = self.bring(&client, &introducers, &book, &seen)?;
         invitations::tell(&book.invitations, self.json)?;
         brought.and(seen.into_result())
@@ -152,6 +156,23 @@ impl Confirm {
             Ok(_) => Ok(grants),
             Err(error) => Err(Failure::new(Exit::Usage, format_args!("nobody would take this grant: {error}"))
                 .hint("see with `anteroom grid show --grant FILE` what you were granted")),
+        }
+    }
+
+    /// What you called whom you invited is what you call the node from now on. A name that does not serve is told, and
+    /// hinders nothing.
+    fn name(&self, config: &NodeConfig, book: &Book) {
+        let Some(path) = &config.petnames else { return };
+        for invited in book.invitations.iter().filter(|invited| self.is_meant(invited)) {
+            let Some(confirmed) = &invited.confirmed else { continue };
+            let named = Petnames::load(path).and_then(|mut petnames| match petnames.name(&confirmed.node.0) {
+                // One that was given since then stays.
+                Some(_) => Ok(()),
+                None => petnames.set(confirmed.node.0, invited.name()),
+            });
+            if let Err(error) = named {
+                output::say(format_args!("{:?} is not the petname of {}: {error}", invited.name(), confirmed.node.0));
+            }
         }
     }
 

@@ -67,7 +67,7 @@ impl GrantCommand {
                 .hint("see with `anteroom grid show --grant FILE` what the issuer itself was granted")
         })?;
         let chain = chain.verify(&KnownGrants::new(0)).map_err(|error| Failure::new(Exit::Failed, error))?;
-        let text = super::show::grant_text(&grid, &self.node, &chain);
+        let text = grant_file::text(&grid, &self.node, &chain);
         grant_file::write(&self.out, &text, &grants)?;
         output::data(text)?;
         output::say(format_args!(

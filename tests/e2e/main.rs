@@ -5,6 +5,7 @@ mod durability;
 mod exchange;
 mod granted;
 mod hostile;
+mod invited;
 mod no_ip;
 mod supervisor;
 #[path = "../support/mod.rs"]

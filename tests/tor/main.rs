@@ -8,6 +8,7 @@ mod identity;
 mod locked;
 mod members;
 mod one_command;
+mod page;
 mod pairs;
 mod rehearsal;
 mod restricted;

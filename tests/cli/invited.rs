@@ -103,7 +103,7 @@ fn a_friend_comes_in_by_an_invitation_and_stays() {
     let confirmed = done(confirm(&network, &[]));
     assert!(confirmed.said.contains("may stay"), "{}", confirmed.said);
     assert_eq!(entry(&network, "Bob", &[])["state"], "confirmed");
-    let names = done(network.node.run(&["petname", "list", "--file", "petnames"]));
+    let names = done(network.node.run(&["petname", "list", "--petnames", "petnames"]));
     assert!(names.out.contains("Bob") && names.out.contains(&bob), "{}", names.out);
 
     let grant = ["grid", "show", "--grant", "bob/node.grant", "--json"];

@@ -155,6 +155,7 @@ impl Invited {
     }
 
     /// Notes a node whose record rests on it; `true` when that is new.
+    #[cfg(feature = "client")]
     pub(super) fn note_use(&mut self, node: NodeId) -> bool {
         let new = !self.used_by.contains(&Text(node));
         if new {
@@ -164,6 +165,7 @@ impl Invited {
     }
 }
 
+#[cfg(feature = "client")]
 impl Confirmed {
     pub(super) fn new(node: NodeId, grants: &[Vec<u8>]) -> Self {
         let grants = grants.iter().map(|grant| data_encoding::HEXLOWER.encode(grant)).collect();

@@ -42,6 +42,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "net",
             "carrier",
             "keys",
+            "petnames",
             "vault",
             "store",
             "config",

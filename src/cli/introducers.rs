@@ -47,6 +47,7 @@ pub(super) struct Whom {
 pub(super) struct Asked {
     pub(super) client: Client,
     pub(super) introducers: Vec<Introducer>,
+    pub(super) grid: GridId,
 }
 
 /// What [`Whom::resolve`] makes ready.
@@ -67,6 +68,12 @@ impl Whom {
 
     fn labels(&self, config: Option<&NodeConfig>) -> Result<Labels, Failure> {
         Labels::open(self.petnames.as_deref().or(config.and_then(|config| config.petnames.as_deref())))
+    }
+
+    /// The owner's names for a command that asks nobody.
+    #[cfg(any(feature = "audit", feature = "server"))]
+    pub(super) fn petnames(&self) -> Option<&Path> {
+        self.petnames.as_deref()
     }
 
     fn configured(&self) -> Result<Option<NodeConfig>, Failure> {
@@ -93,7 +100,7 @@ impl Whom {
             settings.lookup_bits_max = LOOKUP_BITS_EXACT;
         }
         let client = client(settings)?;
-        Ok(Asked { client, introducers })
+        Ok(Asked { client, introducers, grid })
     }
 }
 

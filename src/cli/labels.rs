@@ -7,11 +7,7 @@ use std::{
     path::Path,
 };
 
-use super::{
-    failure::{Exit, Failure},
-    output,
-    petname::Named,
-};
+use super::{failure::Failure, output, petname::Named};
 use crate::{
     petnames::{Likeness, Petnames},
     record::{ContactRecord, NodeId, Timestamp, VerifiedRecord},
@@ -219,15 +215,4 @@ impl Label {
 
 fn keys(nickname: &str) -> Vec<(usize, String)> {
     Likeness::of(nickname).keys().map(|(form, key)| (form, key.to_owned())).collect()
-}
-
-impl From<crate::petnames::PetnameError> for Failure {
-    fn from(error: crate::petnames::PetnameError) -> Self {
-        use crate::{keys::KeyFileError, petnames::PetnameError};
-        let exit = match &error {
-            PetnameError::File(KeyFileError::Io { .. }) => Exit::Failed,
-            _ => Exit::Usage,
-        };
-        Self::new(exit, &error).hint(error.hint())
-    }
 }

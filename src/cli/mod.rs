@@ -46,6 +46,8 @@ mod lockdown;
 #[cfg(feature = "client")]
 mod lookup;
 #[cfg(feature = "client")]
+mod members;
+#[cfg(feature = "client")]
 mod node;
 #[cfg(feature = "server")]
 mod onion_key;
@@ -160,6 +162,9 @@ enum Command {
     /// Follow the records of a grid as they change
     #[cfg(feature = "client")]
     Watch(watch::Watch),
+    /// Who is in a grid, by whose grant, until when, and who is out; let in and take out
+    #[cfg(feature = "client")]
+    Members(Box<members::Members>),
     /// Ask an introducer for its rules
     #[cfg(feature = "client")]
     About(about::About),
@@ -226,6 +231,7 @@ impl Command {
             Self::List(command) => Some(&command.whom),
             Self::Lookup(command) => Some(&command.whom),
             Self::Watch(command) => Some(&command.whom),
+            Self::Members(command) => command.reaches(),
             Self::About(command) => Some(&command.whom),
             Self::Join(command) => Some(command),
             Self::Node(command) => command.reaches(),
@@ -278,6 +284,8 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Lookup(command) => command.run(),
         #[cfg(feature = "client")]
         Command::Watch(command) => command.run(),
+        #[cfg(feature = "client")]
+        Command::Members(command) => command.run(),
         #[cfg(feature = "client")]
         Command::About(command) => command.run(),
         #[cfg(all(feature = "carrier-tor", any(feature = "client", feature = "server")))]

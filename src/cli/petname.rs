@@ -62,10 +62,15 @@ pub(super) struct PetnamesOption {
 
 #[cfg(feature = "grid-admin")]
 impl PetnamesOption {
-    /// The nodes that are meant.
-    pub(super) fn resolve<'a>(&self, named: impl IntoIterator<Item = &'a Named>) -> Result<Vec<NodeId>, Failure> {
+    /// The node that is meant.
+    pub(super) fn resolve(&self, named: &Named) -> Result<NodeId, Failure> {
         let petnames = self.petnames.as_deref().map(Petnames::load).transpose()?;
-        named.into_iter().map(|named| named.resolve(petnames.as_ref())).collect()
+        named.resolve(petnames.as_ref())
+    }
+
+    /// The nodes that are meant.
+    pub(super) fn resolve_all(&self, named: &[Named]) -> Result<Vec<NodeId>, Failure> {
+        named.iter().map(|named| self.resolve(named)).collect()
     }
 }
 

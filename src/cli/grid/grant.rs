@@ -10,6 +10,7 @@ use crate::{
     cli::{
         failure::{Exit, Failure},
         grant_file, output,
+        petname::{Named, PetnamesOption},
     },
     grid::{Chain, GRANT_LIFETIME_HOURS_MAX, Grant, GrantKind, KnownGrants, Rights, ServiceSet},
     record::{GridId, NodeId, ServiceName},
@@ -20,13 +21,22 @@ pub(super) const DAYS_MAX: i64 = (GRANT_LIFETIME_HOURS_MAX / HOURS_PER_DAY) as i
 
 #[derive(Args)]
 pub(in crate::cli) struct GrantCommand {
+    /// Id of the node, which its operator gets from `anteroom node keygen`, or its petname
+    #[arg(long, value_name = "NODE")]
+    node: Named,
+    #[command(flatten)]
+    terms: Terms,
+}
+
+/// Who grants what.
+#[derive(Args)]
+pub(in crate::cli) struct Terms {
     #[command(flatten)]
     issuer: IssuerFrom,
     #[command(flatten)]
     passphrase: PassphraseFrom,
-    /// Id of the node, which its operator gets from `anteroom node keygen`
-    #[arg(long, value_name = "ID")]
-    node: NodeId,
+    #[command(flatten)]
+    petnames: PetnamesOption,
     #[command(flatten)]
     offers: Offers,
     /// The node may be listed among the introducers of the grid
@@ -59,15 +69,23 @@ struct Offers {
 
 impl GrantCommand {
     pub(super) fn run(self) -> Result<(), Failure> {
+        self.terms.grant(&self.node)
+    }
+}
+
+impl Terms {
+    /// Signs and writes the grant.
+    pub(in crate::cli) fn grant(self, node: &Named) -> Result<(), Failure> {
+        let node = self.petnames.resolve(node)?;
         let issuer = self.issuer.open(&self.passphrase)?;
         let grid = issuer.grid();
-        let grants = issuer.sign(&self.claims(grid, issuer.id()))?;
-        let chain = Chain::read(&grid, &self.node, &grants).map_err(|error| {
+        let grants = issuer.sign(&self.claims(node, grid, issuer.id()))?;
+        let chain = Chain::read(&grid, &node, &grants).map_err(|error| {
             Failure::new(Exit::Usage, format_args!("nobody would take this grant: {error}"))
                 .hint("see with `anteroom grid show --grant FILE` what the issuer itself was granted")
         })?;
         let chain = chain.verify(&KnownGrants::new(0)).map_err(|error| Failure::new(Exit::Failed, error))?;
-        let text = grant_file::text(&grid, &self.node, &chain);
+        let text = grant_file::text(&grid, &node, &chain);
         grant_file::write(&self.out, &text, &grants)?;
         output::data(text)?;
         output::say(format_args!(
@@ -78,7 +96,7 @@ impl GrantCommand {
         Ok(())
     }
 
-    fn claims(&self, grid: GridId, issuer: Option<NodeId>) -> Grant {
+    fn claims(&self, subject: NodeId, grid: GridId, issuer: Option<NodeId>) -> Grant {
         let services = match self.offers.any_service {
             true => ServiceSet::Any,
             false => ServiceSet::Only(self.offers.service.iter().cloned().collect()),
@@ -86,7 +104,7 @@ impl GrantCommand {
         Grant {
             grid,
             issuer,
-            subject: self.node,
+            subject,
             kind: GrantKind::Lasting,
             rights: Rights { services, introducer: self.introducer },
             depth: self.links,

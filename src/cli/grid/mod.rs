@@ -22,7 +22,11 @@ mod uninvite;
 use std::path::Path;
 
 use clap::Subcommand;
+#[cfg(feature = "client")]
+pub(super) use grant::Terms;
 use passphrase::PassphraseFrom;
+#[cfg(feature = "client")]
+pub(super) use revoke::Revoke;
 
 #[cfg(feature = "client")]
 use super::proxy::Reaches;

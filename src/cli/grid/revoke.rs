@@ -13,6 +13,7 @@ use crate::{
     cli::{
         failure::{Exit, Failure},
         output,
+        petname::{Named, PetnamesOption},
     },
     grid::{GRANT_LIFETIME_HOURS_MAX, NEXT_UPDATE_HOURS_MAX, Revocation, RevocationList},
     record::{GridSecret, NodeId, Timestamp},
@@ -26,9 +27,11 @@ const DUE_DAYS_MAX: i64 = (NEXT_UPDATE_HOURS_MAX / HOURS_PER_DAY) as i64;
 
 #[derive(Args)]
 pub(in crate::cli) struct Revoke {
-    /// Ids of nodes to take out, with all whom they let in
-    #[arg(value_name = "ID")]
-    nodes: Vec<NodeId>,
+    /// Ids or petnames of nodes to take out, with all whom they let in
+    #[arg(value_name = "NODE")]
+    nodes: Vec<Named>,
+    #[command(flatten)]
+    petnames: PetnamesOption,
     /// The grid's key
     #[arg(long, value_name = "FILE")]
     key: PathBuf,
@@ -38,8 +41,8 @@ pub(in crate::cli) struct Revoke {
     #[arg(long, value_name = "FILE")]
     list: PathBuf,
     /// Let this node in again, if it still has a grant; again for more
-    #[arg(long, value_name = "ID")]
-    restore: Vec<NodeId>,
+    #[arg(long, value_name = "NODE")]
+    restore: Vec<Named>,
     /// The grants to be revoked end within so many days; then the list forgets them
     #[arg(long, value_name = "DAYS", default_value_t = DAYS_MAX as u16, value_parser = clap::value_parser!(u16).range(1..=DAYS_MAX))]
     days: u16,
@@ -49,10 +52,12 @@ pub(in crate::cli) struct Revoke {
 }
 
 impl Revoke {
-    pub(super) fn run(self) -> Result<(), Failure> {
+    pub(in crate::cli) fn run(self) -> Result<(), Failure> {
+        let nodes = self.petnames.resolve_all(&self.nodes)?;
+        let restored = self.petnames.resolve_all(&self.restore)?;
         let secret = super::key(&self.key, &self.passphrase)?;
         let hours = u32::from(self.days) * u32::from(HOURS_PER_DAY);
-        let change = Change { out: &self.nodes, back: &self.restore, until: ambient::wall().plus_hours(hours) };
+        let change = Change { out: &nodes, back: &restored, until: ambient::wall().plus_hours(hours) };
         next(&secret, &self.list, &change, self.due_days)
     }
 }

@@ -5,6 +5,7 @@ mod carrier;
 mod examples;
 mod grid;
 mod identity;
+mod invited;
 mod locked;
 mod members;
 mod one_command;

@@ -6,6 +6,7 @@ use std::{
     os::unix::{fs::PermissionsExt as _, process::CommandExt as _},
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
+    time::Duration,
 };
 
 use tempfile::TempDir;
@@ -16,9 +17,12 @@ use crate::{
     tornet::TorDaemon,
 };
 
+const POLL: Duration = Duration::from_millis(50);
 const PAGE: &str = include_str!("../../docs/grid-of-five.md");
-/// In the place of the one that tells a machine's services: it leaves a word for the test.
-const SYSTEMCTL: &str = "#!/bin/sh\nset -eu\n[ \"$2\" = tor@default ]\necho \"$1\" > systemctl.said\n";
+/// In the place of the one that tells a machine's services: it tells the test, and waits until that was done.
+const SYSTEMCTL: &str = "#!/bin/sh\nset -eu\n[ \"$2\" = tor@default ]\nrm -f systemctl.done\n\
+    echo \"$1\" > systemctl.new\nmv systemctl.new systemctl.said\n\
+    while [ ! -e systemctl.done ]; do sleep 0.1; done\n";
 
 /// What a person reads and does.
 enum Step {
@@ -123,11 +127,16 @@ impl People {
             until("the introducer's socket is there", || socket.exists());
             return;
         };
-        let output = shell.output().expect("sh starts");
+        let mut child = shell.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("sh starts");
+        // It says less than a pipe holds.
+        while child.try_wait().expect("a child").is_none() {
+            self.obey(whose);
+            std::thread::sleep(POLL);
+        }
+        let output = child.wait_with_output().expect("a child");
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(code), "on {whose}'s machine:\n{commands}\n{said}");
         self.hear(whose, &output);
-        self.obey(whose);
     }
 
     /// What people pass on.
@@ -174,6 +183,7 @@ impl People {
             }
             (other, _) => panic!("nobody asks for {other}"),
         }
+        fs::write(self.machine(whose).join("systemctl.done"), "").expect("it can be told");
     }
 
     fn start_tor(&mut self, whose: &str, is_service: bool) {

@@ -31,7 +31,7 @@ pub(super) struct IssuerFrom {
 /// A key that can grant, with what it was granted itself.
 pub(super) enum Issuer {
     Grid(GridSecret),
-    Member { secret: NodeSecret, above: GrantFile },
+    Member { secret: NodeSecret, above: Box<GrantFile> },
 }
 
 impl IssuerFrom {
@@ -41,7 +41,7 @@ impl IssuerFrom {
             (_, Some(key), Some(grant)) => {
                 let (secret, above) = (keys::load_node(key)?, grant_file::read(grant)?);
                 if above.key == secret.id() {
-                    Ok(Issuer::Member { secret, above })
+                    Ok(Issuer::Member { secret, above: Box::new(above) })
                 } else {
                     Err(Failure::new(Exit::Usage, "the grant is for another key than the one that is to sign")
                         .hint("name the key and the grant of one node"))

@@ -50,11 +50,6 @@ impl InvitationUse {
         let until = chain.expires().plus_hours(KEPT_HOURS);
         Some(Self { invitation, node: claims.node, first, grants: None, second: None, lasting, until })
     }
-
-    /// Whoever invited; `None`: the grid's key.
-    fn issuer(&self) -> Option<NodeId> {
-        self.lasting.iter().rev().nth(1).copied()
-    }
 }
 
 /// By the key of the invitation.
@@ -78,19 +73,22 @@ impl Invited {
         self.0.values().find(|used| used.node == *node)
     }
 
-    fn refuse_no_room(&self, used: &InvitationUse) -> Result<(), Rejection> {
-        if self.0.contains_key(&used.invitation) {
+    /// `issuer` is whoever invited; `None`: the grid's key.
+    fn refuse_no_room(&self, invitation: &NodeId, issuer: Option<&NodeId>) -> Result<(), Rejection> {
+        if self.0.contains_key(invitation) {
             return Ok(());
         }
-        let of_issuer = self.0.values().filter(|other| other.issuer() == used.issuer()).count();
         if self.0.len() >= USES_MAX {
-            Err(Rejection::Full)
-        } else if used.issuer().is_some() && of_issuer >= USES_PER_ISSUER_MAX {
-            Err(Rejection::IssuerFull)
-        } else {
-            Ok(())
+            return Err(Rejection::Full);
         }
+        let of_issuer = || self.0.values().filter(|other| inviter(&other.lasting) == issuer).count();
+        if issuer.is_some() && of_issuer() >= USES_PER_ISSUER_MAX { Err(Rejection::IssuerFull) } else { Ok(()) }
     }
+}
+
+/// Of keys that grants to stay lead through, the one above the node.
+fn inviter(lasting: &[NodeId]) -> Option<&NodeId> {
+    lasting.iter().rev().nth(1)
 }
 
 impl Directory {
@@ -134,7 +132,7 @@ impl Directory {
     /// together is left out.
     pub fn restore_use(&mut self, first: Arc<[u8]>, grants: Option<Arc<[u8]>>, second: Option<Arc<[u8]>>) {
         if let Some(used) = InvitationUse::of(first)
-            && self.members.invited.refuse_no_room(&used).is_ok()
+            && self.members.invited.refuse_no_room(&used.invitation, inviter(&used.lasting)).is_ok()
         {
             self.apply_use(InvitationUse { grants, second, ..used });
         }
@@ -174,16 +172,14 @@ impl Directory {
         let Some(invitation) = standing.invitation.filter(|_| matches!(rejection, Rejection::InvitationUsed)) else {
             return Err(rejection);
         };
+        let lasting: Vec<NodeId> = standing.keys.iter().filter(|key| **key != invitation).copied().collect();
+        if self.members.invited.refuse_no_room(&invitation, inviter(&lasting)).is_err() {
+            return Err(rejection);
+        }
         let used = self.members.invited.0.get(&invitation).cloned().or_else(|| self.first_use(&invitation));
-        match used {
-            Some(used)
-                if used.second.is_none()
-                    && used.node != claims.node
-                    && self.members.invited.refuse_no_room(&used).is_ok() =>
-            {
-                Ok(Admission::InvitationUsed(Box::new(InvitationUse { second: Some(second), ..used })))
-            }
-            _ => Err(rejection),
+        match used.filter(|used| used.second.is_none() && used.node != claims.node) {
+            Some(used) => Ok(Admission::InvitationUsed(Box::new(InvitationUse { second: Some(second), ..used }))),
+            None => Err(rejection),
         }
     }
 
@@ -226,7 +222,7 @@ impl Directory {
                 return Err(Rejection::Stale { current: Arc::clone(kept) });
             }
         }
-        self.members.invited.refuse_no_room(&used)?;
+        self.members.invited.refuse_no_room(&used.invitation, inviter(&used.lasting))?;
         Ok(Some(InvitationUse { grants: Some(grants), ..used }))
     }
 }

@@ -258,6 +258,10 @@ fn what_can_not_be_used_is_refused_and_makes_nothing() {
     fails(&network.node.run(&file), 2, "can be read or written by others");
     fs::set_permissions(network.node.path("line"), fs::Permissions::from_mode(0o600)).unwrap();
     done(network.node.run(&file));
+    let drawn = ["grid", "invite", "Eve", "--key", "grid.key", "--any-service", "--introducer", &address, "--qr"];
+    let (line, code) =
+        done(network.node.run(&drawn)).out.split_once('\n').map(|(a, b)| (a.len(), b.to_owned())).unwrap();
+    assert!(line < 1024 && code.lines().count() > 20 && code.contains('█'), "{code}");
     // It was cut short after it had made everything: the next run asks the introducers, and needs no invitation.
     fs::remove_file(network.node.path("line")).unwrap();
     done(network.node.run(&["join", "dan", "--socks", "socks"]));

@@ -61,13 +61,15 @@ impl Whom {
     pub(super) fn resolve(&self, exact: bool) -> Result<Ready, Failure> {
         let config = self.configured()?;
         let asked = self.asked(config.as_ref(), exact)?;
-        let labels = self.labels(config.as_ref())?;
+        let labels = self.labels()?;
         lockdown::reader(&self.sandbox, config.as_ref())?;
         Ok(Ready { asked, labels })
     }
 
-    fn labels(&self, config: Option<&NodeConfig>) -> Result<Labels, Failure> {
-        Labels::open(self.petnames.as_deref().or(config.and_then(|config| config.petnames.as_deref())))
+    /// The owner's names, with nobody's claims yet.
+    pub(super) fn labels(&self) -> Result<Labels, Failure> {
+        let config = self.configured()?;
+        Labels::open(self.petnames.as_deref().or(config.as_ref().and_then(|config| config.petnames.as_deref())))
     }
 
     /// The owner's names for a command that asks nobody.
@@ -122,9 +124,8 @@ impl Reaches for Whom {
     }
 
     fn refuse_unready(&self) -> Result<(), Failure> {
-        let config = self.configured()?;
-        self.labels(config.as_ref())?;
-        self.asked(config.as_ref(), false).map(drop)
+        self.labels()?;
+        self.asked(self.configured()?.as_ref(), false).map(drop)
     }
 }
 

@@ -30,7 +30,7 @@ pub(super) struct Labels {
 pub(super) struct Label {
     petname: Option<String>,
     nickname: Option<String>,
-    /// Others that claim the nickname, or what looks like it: some, and how many there are.
+    /// Others that claim the nickname, or what looks like it: some, and how many there are at least.
     rivals: (Vec<NodeId>, usize),
     /// Another node, which the owner calls what this one calls itself.
     passes_for: Option<NodeId>,
@@ -78,21 +78,22 @@ impl Labels {
     /// What is known so far.
     pub(super) fn label(&self, claims: &ContactRecord) -> Label {
         let nickname = claims.nickname.as_ref().map(|nickname| nickname.as_str().to_owned());
-        let rivals: BTreeSet<NodeId> = nickname
-            .iter()
-            .flat_map(|nickname| keys(nickname))
-            .filter_map(|key| self.claimants.get(&key))
-            .flatten()
-            .copied()
-            .filter(|node| *node != claims.node)
-            .collect();
+        let (mut rivals, mut count) = (BTreeSet::new(), 0);
+        for claimants in nickname.iter().flat_map(|nickname| keys(nickname)).filter_map(|key| self.claimants.get(&key))
+        {
+            // Not all of them: a thousand nodes with one nickname must not cost a million steps.
+            let others = claimants.iter().filter(|node| **node != claims.node);
+            rivals.extend(others.take(RIVALS_TOLD_MAX).copied());
+            count = count.max(claimants.len() - usize::from(claimants.contains(&claims.node)));
+        }
+        count = count.max(rivals.len());
         let owner = self.petnames.as_ref().zip(nickname.as_deref());
         Label {
             petname: self.petname(&claims.node).map(str::to_owned),
             passes_for: owner
                 .and_then(|(names, nickname)| names.resembling(nickname))
                 .filter(|node| *node != claims.node),
-            rivals: (rivals.iter().take(RIVALS_TOLD_MAX).copied().collect(), rivals.len()),
+            rivals: (rivals.into_iter().take(RIVALS_TOLD_MAX).collect(), count),
             nickname,
         }
     }

@@ -1,12 +1,16 @@
 //! One node's record.
 
+use std::path::Path;
+
 use clap::Args;
 
 use super::{
     failure::{Exit, Failure},
     introducers::{Ready, Whom, block_on},
+    lockdown::SandboxOption,
     output,
     petname::Named,
+    proxy::{Proxy, Reaches},
 };
 
 #[derive(Args)]
@@ -15,7 +19,7 @@ pub(super) struct Lookup {
     /// Id or petname of the node
     node: Named,
     #[command(flatten)]
-    pub(super) whom: Whom,
+    whom: Whom,
     /// Let the introducer know which node is looked for, if it wants to
     #[arg(long)]
     exact: bool,
@@ -25,6 +29,29 @@ pub(super) struct Lookup {
     /// Print a JSON document
     #[arg(long)]
     json: bool,
+}
+
+impl Reaches for Lookup {
+    fn proxy(&self) -> &Proxy {
+        self.whom.proxy()
+    }
+
+    fn config(&self) -> Option<&Path> {
+        self.whom.config()
+    }
+
+    fn sandbox(&self) -> &SandboxOption {
+        self.whom.sandbox()
+    }
+
+    fn tor_state(&self) -> Option<&Path> {
+        self.whom.tor_state()
+    }
+
+    fn refuse_unready(&self) -> Result<(), Failure> {
+        self.whom.labels()?.resolve(&self.node)?;
+        self.whom.refuse_unready()
+    }
 }
 
 impl Lookup {

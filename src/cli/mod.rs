@@ -229,7 +229,7 @@ impl Command {
     fn reaches(&self) -> Option<&dyn proxy::Reaches> {
         match self {
             Self::List(command) => Some(&command.whom),
-            Self::Lookup(command) => Some(&command.whom),
+            Self::Lookup(command) => Some(command),
             Self::Watch(command) => Some(&command.whom),
             Self::Members(command) => command.reaches(),
             Self::About(command) => Some(&command.whom),

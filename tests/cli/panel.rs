@@ -156,8 +156,11 @@ fn the_panel_shows_who_is_in_by_whom_until_when_and_who_is_out() {
     let order: Vec<_> = ["Bob", "Dora", "Eve"].map(|name| seen.out.find(&row(&seen.out, name)).unwrap()).into();
     assert!(order.is_sorted(), "{}", seen.out);
     let of_bob = row(&seen.out, "Bob");
-    for part in ["Bob (claims \"cellar\")", "grid > Dora", "29 d", "storage", "3 d "] {
-        assert!(of_bob.contains(part), "no {part} in {of_bob}");
+    // The hour may have changed since the grant and the record were signed.
+    for parts in
+        [["(claims \"cellar\")"; 2], ["grid > Dora"; 2], ["storage"; 2], ["30 d", "29 d"], ["4 d 0 h", "3 d 23 h"]]
+    {
+        assert!(parts.iter().any(|part| of_bob.contains(part)), "none of {parts:?} in {of_bob}");
     }
     assert!(row(&seen.out, "Eve").starts_with("! "), "her grant ends soon: {}", seen.out);
     assert!(seen.out.contains("! its grant ends soon"), "{}", seen.out);
@@ -174,8 +177,8 @@ fn the_panel_shows_who_is_in_by_whom_until_when_and_who_is_out() {
     let seen = done(run(&network, &["members"]));
     assert!(!seen.out.contains("Bob"), "{}", seen.out);
     assert!(row(&seen.out, "Dora").starts_with("x "), "{}", seen.out);
-    assert!(seen.out.contains("list 1 of revoked keys; the next one is due within 29 d"), "{}", seen.out);
-    let behind = format!("! {}: granted, 3 listed, has no list of revoked keys", onion(2));
+    assert!(seen.out.contains("list 1 of revoked keys; the next one is due within "), "{}", seen.out);
+    let behind = format!("! {}: granted, 1 listed\n  ! it has no list of revoked keys", onion(2));
     assert!(seen.out.contains(&behind), "{}", seen.out);
 
     // Whoever does not sift by grants sees that the introducer that was not told still lists them.

@@ -56,13 +56,14 @@ fn head(panel: &Panel, now: Timestamp) -> String {
         };
         let older = answer.list_seq < panel.list().map(|list| list.seq);
         let mark = if older { '!' } else { ' ' };
-        let _ = write!(text, "{mark} {}: {}, {} listed", heard.introducer, admission(answer.admission), answer.records);
-        match (answer.list_seq, older) {
-            (None, true) => text.push_str(", has no list of revoked keys\n"),
-            (Some(seq), true) => {
-                let _ = writeln!(text, ", has the old list {seq}");
+        let kind = admission(answer.admission);
+        let _ = writeln!(text, "{mark} {}: {kind}, {} listed", heard.introducer, answer.records);
+        match answer.list_seq.filter(|_| older) {
+            Some(seq) => {
+                let _ = writeln!(text, "  ! it has list {seq} of revoked keys, which is an old one");
             }
-            _ => text.push('\n'),
+            None if older => text.push_str("  ! it has no list of revoked keys\n"),
+            None => {}
         }
     }
     let _ = match panel.list() {

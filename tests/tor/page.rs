@@ -110,7 +110,8 @@ impl People {
         for (there, here) in self.places(whose) {
             commands = commands.replace(there, &here);
         }
-        let path = format!("{}:{}", text(&self.directory.path().join("bin")), env!("PATH"));
+        let path = std::env::var("PATH").unwrap_or_default();
+        let path = format!("{}:{path}", text(&self.directory.path().join("bin")));
         let mut shell = Command::new("sh");
         shell.args(["-eu", "-c", &commands]).current_dir(self.machine(whose)).stdin(Stdio::null());
         shell.env("PATH", path).envs(&self.told);

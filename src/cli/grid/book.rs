@@ -21,6 +21,9 @@ use crate::{
 pub(super) const BOOK_DEFAULT: &str = "invitations.json";
 /// Those that are over can be taken out by hand.
 const INVITATIONS_MAX: usize = 1024;
+/// Users of one invitation that are noted: one is right, two are a proof, and more are told the same way.
+#[cfg(feature = "client")]
+const USERS_NOTED_MAX: usize = 16;
 /// Some 4 KiB each: names, addresses, keys, and the grants of who was confirmed.
 const BOOK_BYTES_MAX: usize = INVITATIONS_MAX * 4096;
 /// Owner only.
@@ -157,7 +160,7 @@ impl Invited {
     /// Notes a node whose record rests on it; `true` when that is new.
     #[cfg(feature = "client")]
     pub(super) fn note_use(&mut self, node: NodeId) -> bool {
-        let new = !self.used_by.contains(&Text(node));
+        let new = !self.used_by.contains(&Text(node)) && self.used_by.len() < USERS_NOTED_MAX;
         if new {
             self.used_by.push(Text(node));
         }

@@ -9,8 +9,8 @@ use std::{
 use data_encoding::BASE64;
 
 use crate::{
-    grid::DOCUMENT_BYTES_MAX,
-    record::{GRANT_BYTES_MAX, GRANTS_MAX, RECORD_BYTES_MAX},
+    grid::{BUNDLE_BYTES_MAX, DOCUMENT_BYTES_MAX},
+    record::RECORD_BYTES_MAX,
 };
 
 const LINE_CHARACTERS: usize = 76;
@@ -30,7 +30,7 @@ pub struct Kind {
 /// A signed contact record.
 pub const RECORD: Kind = Kind { header: "# anteroom contact record, version 1", bytes_max: RECORD_BYTES_MAX };
 /// The grants of one key, each behind its length.
-pub const GRANTS: Kind = Kind { header: "# anteroom grant, version 1", bytes_max: GRANTS_MAX * (GRANT_BYTES_MAX + 2) };
+pub const GRANTS: Kind = Kind { header: "# anteroom grant, version 1", bytes_max: BUNDLE_BYTES_MAX };
 /// A grid's list of revoked keys.
 pub const REVOCATIONS: Kind = Kind { header: "# anteroom revocation list, version 1", bytes_max: DOCUMENT_BYTES_MAX };
 

@@ -67,6 +67,11 @@
 //!   its own signed hours. A revocation has no record that says so: watchers are reset and ask for the list.
 //! - Grants are remembered as verified one by one, not chain by chain: a signature holds wherever its grant stands, and the
 //!   grants that many nodes share are checked once for all of them.
+//! - The grants with which an invited node may stay wait at the introducers, and the node asks for them before it publishes,
+//!   by a request of its own: an answer to a publish keeps one form. Only the keys above the invitation's can leave such
+//!   grants, one chain an invitation, so that nobody keeps anything for strangers.
+//! - An invitation stays used up when no record rests on it any more: who used it first is remembered with the grants, and
+//!   with the record of whoever came second, until a month after it ended.
 //! - A page of a listing is 16 KiB: as many slow readers as there may be streams must fit a small machine.
 //!
 //! # Invariants, and what holds each

@@ -24,6 +24,9 @@ mod generated;
 #[path = "cli/grids.rs"]
 mod grids;
 #[cfg(test)]
+#[path = "cli/invited.rs"]
+mod invited;
+#[cfg(test)]
 #[path = "cli/keeping.rs"]
 mod keeping;
 #[path = "cli/network.rs"]

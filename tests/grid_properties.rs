@@ -3,7 +3,7 @@
 
 use anteroom::{
     grid::{
-        Chain, GRANT_LIFETIME_HOURS_MAX, Grant, GrantKind, Invitation, KnownGrants, NEXT_UPDATE_HOURS_MAX,
+        Chain, GRANT_LIFETIME_HOURS_MAX, Grant, GrantBundle, GrantKind, Invitation, KnownGrants, NEXT_UPDATE_HOURS_MAX,
         REVOCATIONS_MAX, Revocation, RevocationList, Rights, ServiceSet, SignedGrant, SignedRevocations,
     },
     record::{GRANTS_MAX, GridSecret, NodeId, NodeSecret, OnionAddress, SIGNATURE_BYTES, Timestamp},
@@ -120,6 +120,19 @@ proptest! {
     }
 
     #[test]
+    fn the_grants_of_a_node_in_a_row_are_read_as_they_were_put_together(links in collection::vec(link(), 1..=GRANTS_MAX + 1), at in any::<Index>(), mask in 1..=u8::MAX) {
+        let (grants, node) = (chain(&links), secret(links.len() as u8).id());
+        let bytes = GrantBundle::encode(&grants);
+        let read = GrantBundle::decode(&bytes);
+        prop_assert_eq!(read.is_ok(), Chain::read(&grid().id(), &node, &grants).is_ok(), "{:?}", read);
+        if let Ok(bundle) = read {
+            prop_assert_eq!((bundle.grid, bundle.node, bundle.grants), (grid().id(), node, grants));
+        }
+        let damaged = GrantBundle::decode(&changed(&bytes, &at, mask));
+        prop_assert!(damaged.is_err() || damaged.is_ok_and(|bundle| bundle.chain.verify(&KnownGrants::new(0)).is_err()));
+    }
+
+    #[test]
     fn a_chain_changed_in_any_place_does_not_hold(hours in 1..=GRANT_LIFETIME_HOURS_MAX, which in any::<Index>(), at in any::<Index>(), mask in 1..=u8::MAX) {
         let link = |depth| Link { rights: Rights::ANY_SERVICE, depth, issued: 490_000, hours };
         let links: Vec<Link> = (0..3).rev().map(link).collect();
@@ -199,6 +212,10 @@ proptest! {
         let read: Invitation = text.parse().expect("it was written");
         prop_assert_eq!(&*read.to_text().expect("it fits"), &*text);
         prop_assert_eq!(read.client_key(), client_key.as_ref());
+        let other_service = OnionAddress::new([6; 32], port).expect("a port");
+        let secrets = [onion, other_service].map(|service| read.client_secret(&service).map(|secret| *secret));
+        prop_assert_eq!(secrets.map(|secret| secret.is_some()), [client_key.is_some(); 2]);
+        prop_assert!(client_key.is_none() || secrets[0] != secrets[1]);
         let at = at.index(text.len());
         let other = format!("{}{new}{}", &text[..at], &text[at + 1..]);
         prop_assert!(other == *text || other.parse::<Invitation>().is_err());

@@ -45,6 +45,11 @@ fn requests() -> Vec<(&'static str, Request<'static>)> {
             Request::PutDocument { kind: DocumentKind::REVOCATIONS, document: Blob(&[0xbb; 300]) },
         ),
         ("request-get-document", Request::GetDocument { kind: DocumentKind(255) }),
+        (
+            "request-put-confirmation",
+            Request::PutDocument { kind: DocumentKind::CONFIRMATION, document: Blob(&[0xcc; 3]) },
+        ),
+        ("request-confirmation", Request::Confirmation { node: [7; 32] }),
     ]
 }
 

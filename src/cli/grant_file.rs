@@ -1,14 +1,13 @@
 //! The grants of a key as a file: what an issuer hands over, and what a node puts into its records.
 
-use std::path::Path;
+use std::{fmt::Write as _, path::Path};
 
-#[cfg(feature = "grid-admin")]
-use super::failure::system;
-use super::failure::{Exit, Failure};
+use super::failure::{Exit, Failure, system};
 use crate::{
+    ambient,
     armor::{self, ArmorError},
-    grid::{Chain, KnownGrants, SignedGrant, VerifiedChain},
-    record::{GridId, NodeId},
+    grid::{GrantBundle, KnownGrants, ServiceSet, VerifiedChain},
+    record::{GridId, NodeId, Timestamp},
 };
 
 /// What is in a file.
@@ -33,56 +32,48 @@ pub(super) fn read(path: &Path) -> Result<GrantFile, Failure> {
         ArmorError::Text { problem, .. } => unusable(&problem.to_string()),
         error => Failure::new(Exit::Usage, error).hint("name the file that whoever runs the grid gave you"),
     })?;
-    let grants = split(&bytes).ok_or_else(|| unusable("it is damaged"))?;
-    let last = grants.last().ok_or_else(|| unusable("it is empty"))?;
-    let last = SignedGrant::decode(last).map_err(|error| unusable(&error.to_string()))?;
-    let (grid, key) = (last.claims().grid, last.claims().subject);
-    let chain = Chain::read(&grid, &key, &grants).map_err(|error| unusable(&error.to_string()))?;
-    let chain = chain.verify(&KnownGrants::new(0)).map_err(|error| unusable(&error.to_string()))?;
-    Ok(GrantFile { grid, key, grants, chain })
+    let bundle = GrantBundle::decode(&bytes).map_err(|error| unusable(&error.to_string()))?;
+    let chain = bundle.chain.verify(&KnownGrants::new(0)).map_err(|error| unusable(&error.to_string()))?;
+    Ok(GrantFile { grid: bundle.grid, key: bundle.node, grants: bundle.grants, chain })
 }
 
 /// Writes a grant file, in place of an older one; `comments` are for people.
 ///
 /// # Errors
 /// What exists and is no grant file is never touched: it could be a key.
-#[cfg(feature = "grid-admin")]
 pub(super) fn write(path: &Path, comments: &str, grants: &[Vec<u8>]) -> Result<(), Failure> {
-    armor::save(path, armor::GRANTS, comments, &join(grants)).map_err(|error| match error {
+    armor::save(path, armor::GRANTS, comments, &GrantBundle::encode(grants)).map_err(|error| match error {
         ArmorError::Io { path, error } => system(format!("can't write {}", path.display()))(error),
         error => Failure::new(Exit::Usage, error).hint("nothing was changed; name another file"),
     })
 }
 
-/// Each behind its length, two bytes, the larger first.
-#[cfg(any(feature = "grid-admin", test))]
-fn join(grants: &[Vec<u8>]) -> Vec<u8> {
-    let part = |grant: &Vec<u8>| [&(grant.len() as u16).to_be_bytes()[..], grant].concat();
-    grants.iter().flat_map(part).collect()
-}
-
-fn split(mut bytes: &[u8]) -> Option<Vec<Vec<u8>>> {
-    let mut grants = Vec::new();
-    while let Some((length, rest)) = bytes.split_first_chunk::<2>() {
-        let (grant, rest) = rest.split_at_checked(u16::from_be_bytes(*length).into())?;
-        grants.push(grant.to_vec());
-        bytes = rest;
+/// Several lines for people.
+pub(super) fn text(grid: &GridId, key: &NodeId, chain: &VerifiedChain) -> String {
+    let issuers = chain.keys().len().saturating_sub(1);
+    let mut text = format!("{key}\n  may offer {}", services(chain));
+    if chain.rights().introducer {
+        text.push_str("\n  may be an introducer of the grid");
     }
-    bytes.is_empty().then_some(grants)
+    for issuer in chain.keys().iter().take(issuers) {
+        let _ = write!(text, "\n  through {issuer}");
+    }
+    let _ = write!(text, "\n  in {grid}\n  {}", remaining(ambient::wall(), chain.expires()));
+    text
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// "holds for 3 days 4 h".
+fn remaining(now: Timestamp, expires: Timestamp) -> String {
+    match expires.hours_since(now) {
+        0 => "expired".into(),
+        hours => format!("holds for {} days {} h", hours / 24, hours % 24),
+    }
+}
 
-    #[test]
-    fn grants_come_back_as_they_were_put_together() {
-        for grants in [vec![], vec![vec![1; 200]], vec![vec![1], vec![2; 256], vec![3; 255]]] {
-            let joined = join(&grants);
-            assert_eq!(split(&joined), Some(grants));
-            for end in 1..joined.len() {
-                assert!(split(&joined[..end]).is_none_or(|cut| join(&cut).len() == end), "a part of a grant was taken");
-            }
-        }
+fn services(chain: &VerifiedChain) -> String {
+    match &chain.rights().services {
+        ServiceSet::Any => "any service".into(),
+        ServiceSet::Only(names) if names.is_empty() => "nothing: it only belongs to the grid".into(),
+        ServiceSet::Only(names) => names.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", "),
     }
 }

@@ -224,6 +224,14 @@ pub(super) fn publisher(config: &NodeConfig, proxy: &Proxy) -> Result<(Client, V
     Ok((client(settings)?, introducers(config)?))
 }
 
+/// A client that believes the grid's grants and no introducer, and the introducers of its configuration.
+#[cfg(feature = "grid-admin")]
+pub(super) fn member(config: &NodeConfig, proxy: &Proxy) -> Result<(Client, Vec<Introducer>), Failure> {
+    let mut settings = ClientSettings::new(proxy.socket(Some(config)), config.grid);
+    (settings.addresses, settings.granted) = (config.addresses, true);
+    Ok((client(settings)?, introducers(config)?))
+}
+
 /// Runs a command of a client on an event loop of its own; SIGINT and SIGTERM end it as they end any program.
 pub(super) fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build();

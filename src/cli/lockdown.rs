@@ -93,13 +93,19 @@ pub(super) fn reader(option: &SandboxOption, config: Option<&NodeConfig>) -> Res
 /// Around a command that asks, and writes what it got to a file.
 #[cfg(feature = "client")]
 pub(super) fn writer(option: &SandboxOption, config: Option<&NodeConfig>, out: Option<&Path>) -> Result<(), Failure> {
+    keeper(option, config, out.as_slice())
+}
+
+/// Around a command that asks, and notes what it learnt in several files.
+#[cfg(feature = "client")]
+pub(super) fn keeper(option: &SandboxOption, config: Option<&NodeConfig>, files: &[&Path]) -> Result<(), Failure> {
     lock(Profile::UnixConnect, option.level(config.map(|config| config.sandbox)), || Needs {
-        read_write: out.map(folders).unwrap_or_default(),
+        read_write: files.iter().copied().flat_map(folders).collect(),
         ..Needs::default()
     })
 }
 
-/// Around a command that publishes: the counter beside the key goes on, the configuration is read again.
+/// Around a command that publishes: the counter beside the key goes on, the configuration is read again, and grants may come.
 #[cfg(feature = "client")]
 pub(super) fn publisher(
     option: &SandboxOption,
@@ -109,7 +115,7 @@ pub(super) fn publisher(
 ) -> Result<(), Failure> {
     lock(Profile::UnixConnect, option.level(Some(config.sandbox)), || Needs {
         read: folders(file).into_iter().chain(record.map(Path::to_owned)).collect(),
-        read_write: config.key.as_deref().map(folders).unwrap_or_default(),
+        read_write: [&config.key, &config.grant].into_iter().flatten().flat_map(|file| folders(file)).collect(),
         ..Needs::default()
     })
 }

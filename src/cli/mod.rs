@@ -17,6 +17,8 @@ mod bridge;
 mod carrier;
 #[cfg(any(feature = "client", feature = "server"))]
 mod client_auth;
+#[cfg(feature = "client")]
+mod confirmed;
 mod failure;
 #[cfg(feature = "audit")]
 mod findings;
@@ -32,6 +34,8 @@ mod internal_error;
 mod introducer;
 #[cfg(feature = "client")]
 mod introducers;
+#[cfg(feature = "client")]
+mod join;
 #[cfg(any(feature = "client", feature = "server", feature = "grid-admin"))]
 mod keygen;
 #[cfg(feature = "client")]
@@ -137,6 +141,12 @@ enum Command {
     #[cfg(any(feature = "client", feature = "server"))]
     #[command(subcommand)]
     ClientAuth(client_auth::ClientAuth),
+    /// Join a grid by an invitation
+    ///
+    /// Makes a key, the grants for it and a configuration, then asks each introducer whether it answers. A second run asks
+    /// again and makes nothing.
+    #[cfg(feature = "client")]
+    Join(join::Join),
     /// A node's key and contact record
     #[cfg(feature = "client")]
     #[command(subcommand)]
@@ -226,6 +236,7 @@ impl Command {
             Self::Watch(command) => Some(&command.whom),
             Self::Members(command) => command.reaches(),
             Self::About(command) => Some(&command.whom),
+            Self::Join(command) => Some(command),
             Self::Node(command) => command.reaches(),
             #[cfg(feature = "grid-admin")]
             Self::Grid(command) => command.reaches(),
@@ -242,6 +253,7 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
     #[cfg(feature = "client")]
     if let Some(reaching) = arguments.command.reaches() {
         reaching.proxy().end_with_parent()?;
+        reaching.prepare()?;
         if cfg!(feature = "carrier-tor")
             && let Some(carrier) = own_carrier::OwnCarrier::needed(reaching)?
         {
@@ -263,6 +275,8 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::OnionKey(command) => command.run(),
         #[cfg(any(feature = "client", feature = "server"))]
         Command::ClientAuth(command) => command.run(),
+        #[cfg(feature = "client")]
+        Command::Join(command) => command.run(),
         #[cfg(feature = "client")]
         Command::Node(command) => command.run(),
         #[cfg(any(feature = "client", feature = "grid-admin"))]

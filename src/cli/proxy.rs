@@ -49,6 +49,11 @@ pub(super) trait Reaches {
         None
     }
 
+    /// Makes what the command, and a carrier in front of it, go on from. The process that was started does it once.
+    fn prepare(&self) -> Result<(), Failure> {
+        Ok(())
+    }
+
     /// What is wrong and can be known without a network is told before one is waited for.
     fn refuse_unready(&self) -> Result<(), Failure>;
 }

@@ -8,6 +8,7 @@ use std::{
 use clap::Args;
 
 use super::{
+    confirmed,
     failure::{Exit, Failure},
     introducers::{self, block_on},
     lockdown::{self, SandboxOption},
@@ -181,8 +182,16 @@ impl Publisher {
 
     fn sign_and_publish(&self, config: &NodeConfig, says: Says) -> Result<Outcomes, Failure> {
         let mut signer = Signer::open(config)?;
-        let record = signer.sign(config, says, 0)?;
-        block_on(async { Ok(self.publish(&record, Some(Resign { signer: &mut signer, config, says })).await) })
+        block_on(async {
+            self.take_confirmation(config).await?;
+            let record = signer.sign(config, says, 0)?;
+            Ok(self.publish(&record, Some(Resign { signer: &mut signer, config, says })).await)
+        })
+    }
+
+    /// For a node that came by an invitation: grants to stay, if there are any by now.
+    pub(super) async fn take_confirmation(&self, config: &NodeConfig) -> Result<(), Failure> {
+        confirmed::take(config, &self.client, &self.introducers).await
     }
 
     /// Offers `record` to each. Where a newer one is known, the counter goes on from it and everybody gets the newer one.

@@ -82,6 +82,7 @@ async fn keep(
 /// A new record for everybody.
 async fn publish(config: &NodeConfig, proxy: &Proxy, signer: &mut Signer) -> Result<Outcomes, Failure> {
     let publisher = Publisher::new(config, proxy)?;
+    publisher.take_confirmation(config).await?;
     let record = signer.sign(config, Says::Services, 0)?;
     Ok(publisher.publish(&record, Some(Resign { signer, config, says: Says::Services })).await)
 }

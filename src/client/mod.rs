@@ -25,6 +25,7 @@
 //! # }
 //! ```
 
+mod confirmations;
 mod connection;
 mod documents;
 mod error;
@@ -42,6 +43,7 @@ mod subscription;
 
 use std::{io, sync::Arc, time::Duration};
 
+pub use confirmations::Confirmation;
 pub use documents::{Delivered, Freshness};
 pub use error::ClientError;
 pub use introducer::{Introducer, IntroducerError};

@@ -9,6 +9,7 @@ use std::sync::{
 use super::{members::Members, settings::ClientSettings};
 use crate::{
     directory::CLOCK_SKEW_HOURS_MAX,
+    grid::{Chain, KnownGrants},
     record::{
         AddressKinds, ContactRecord, GridId, HashedNodeId, NodeId, ServiceName, SignedRecord, Timestamp, VerifiedRecord,
     },
@@ -171,6 +172,23 @@ impl Sieve {
     pub(super) fn evidence(&self, a: &[u8], b: &[u8], node: &NodeId) -> Option<[VerifiedRecord; 2]> {
         let (a, b) = (self.kept(a, node)?, self.kept(b, node)?);
         let proof = a.claims().seq == b.claims().seq && a.bytes() != b.bytes();
+        self.counted(proof.then_some([a, b]).ok_or(DropReason::NotAsked))
+    }
+
+    /// Two records of different nodes that rest on one invitation. What proves nothing is counted as not asked for.
+    pub(super) fn second_use(&self, a: &[u8], b: &[u8], invitation: &NodeId) -> Option<[VerifiedRecord; 2]> {
+        let rests = |bytes: &[u8]| {
+            let record = self.of_grid(bytes)?;
+            let claims = record.claims();
+            let chain = Chain::read(&claims.grid, &claims.node, &claims.grants).map_err(|_| DropReason::Grant)?;
+            if chain.invitation() != Some(*invitation) {
+                return Err(DropReason::NotAsked);
+            }
+            chain.verify(&KnownGrants::new(0)).map_err(|_| DropReason::Grant)?;
+            record.verify().map_err(|_| DropReason::Signature)
+        };
+        let (a, b) = (self.counted(rests(a))?, self.counted(rests(b))?);
+        let proof = a.claims().node != b.claims().node;
         self.counted(proof.then_some([a, b]).ok_or(DropReason::NotAsked))
     }
 

@@ -131,6 +131,10 @@ impl Slots {
         self.entries.get_mut(slot.0 as usize)?.as_mut()
     }
 
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().flatten()
+    }
+
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Entry> {
         self.entries.iter_mut().flatten()
     }

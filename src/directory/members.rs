@@ -2,7 +2,7 @@
 
 use alloc::{boxed::Box, collections::BTreeMap};
 
-use super::{AdmissionPolicy, Directory, Now, Policy, Rejection, admission, entry::Entry};
+use super::{AdmissionPolicy, Directory, Now, Policy, Rejection, admission, entry::Entry, invited::Invited};
 use crate::{
     grid::{Chain, KnownGrants, VerifiedChain, VerifiedRevocations},
     record::{ContactRecord, NodeId, ServiceName},
@@ -19,7 +19,7 @@ const RECORDS_PER_INVITATION_MAX: u32 = 1;
 pub(super) struct Standing {
     /// The keys its chain leads through, down to its node; none where policy asks for no chain.
     pub(super) keys: Box<[NodeId]>,
-    invitation: Option<NodeId>,
+    pub(super) invitation: Option<NodeId>,
 }
 
 impl Standing {
@@ -35,18 +35,19 @@ fn issuers(keys: &[NodeId]) -> &[NodeId] {
 
 #[derive(Debug)]
 pub(super) struct Members {
-    known: KnownGrants,
+    pub(super) known: KnownGrants,
     pub(super) revocations: Option<VerifiedRevocations>,
     /// A newer list is on its way to the disk.
     pub(super) revising: bool,
     /// Records that rest on each issuer, those in flight among them: three issuers a record at most.
     resting: BTreeMap<NodeId, u32>,
+    pub(super) invited: Invited,
 }
 
 impl Members {
     pub(super) const fn new() -> Self {
         let known = KnownGrants::new(GRANTS_KNOWN_MAX);
-        Self { known, revocations: None, revising: false, resting: BTreeMap::new() }
+        Self { known, revocations: None, revising: false, resting: BTreeMap::new(), invited: Invited::new() }
     }
 
     /// Is a record hidden by policy, or by what was revoked?
@@ -89,6 +90,9 @@ impl Members {
         standing: &Standing,
         held: &[NodeId],
     ) -> Result<(), Rejection> {
+        if let Some(invitation) = &standing.invitation {
+            self.invited.refuse_used(invitation, standing.keys.last())?;
+        }
         for issuer in standing.issuers().iter().filter(|issuer| !issuers(held).contains(issuer)) {
             let resting = self.resting.get(issuer).copied().unwrap_or(0);
             if standing.invitation == Some(*issuer) && resting >= RECORDS_PER_INVITATION_MAX {

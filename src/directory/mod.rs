@@ -8,6 +8,7 @@ mod admission;
 mod clock;
 mod entry;
 mod feed;
+mod invited;
 mod members;
 mod quota;
 mod revision;
@@ -26,6 +27,7 @@ pub use clock::{CLOCK_JUMP_HOURS_MAX, CLOCK_SKEW_HOURS_MAX, Marks, Now};
 use entry::{Entry, Slot, Slots};
 pub use feed::{Cursor, Filter, Gap, Page, RECORDS_SCANNED_PER_PAGE_MAX};
 use feed::{Feeds, Position};
+pub use invited::InvitationUse;
 use members::Members;
 use quota::Quota;
 pub use quota::{Bucket, Rate};
@@ -84,6 +86,8 @@ pub enum Admission {
         /// What stays listed.
         current: Arc<[u8]>,
     },
+    /// Refused, since another node came through the same invitation, and a proof worth keeping.
+    InvitationUsed(Box<InvitationUse>),
 }
 
 /// What cheap checks say before a signature is looked at.
@@ -196,7 +200,9 @@ impl Directory {
         let standing = self.prove(chain)?;
         let current = self.current(&claims.node);
         let held = current.map_or(&[][..], |entry| &entry.keys);
-        self.members.refuse_full_issuer(&self.policy, &standing, held)?;
+        if let Err(rejection) = self.members.refuse_full_issuer(&self.policy, &standing, held) {
+            return self.second_use(rejection, &standing, &claims, bytes.into());
+        }
         let Some(entry) = current else {
             self.quota.refuse_new_key(now, self.listed() + self.in_flight_new, &claims)?;
             let floor_until = claims.expires();

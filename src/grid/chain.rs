@@ -203,9 +203,19 @@ impl VerifiedChain {
         self.terms.expires
     }
 
+    /// The latest hour in which one of its grants was signed.
+    pub const fn issued(&self) -> Timestamp {
+        self.terms.issued
+    }
+
     /// What it allows.
     pub const fn rights(&self) -> &Rights {
         &self.terms.rights
+    }
+
+    /// The one-use key of an invitation among them.
+    pub const fn invitation(&self) -> Option<NodeId> {
+        self.terms.invitation
     }
 
     /// The keys it leads through: each is the subject of a grant, the last is the node.

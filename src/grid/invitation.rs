@@ -8,6 +8,7 @@ use core::str::FromStr;
 
 use bech32::{Bech32m, Hrp, primitives::decode::CheckedHrpstring};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::{
@@ -17,7 +18,7 @@ use super::{
     wire::{self, BodyError},
 };
 use crate::record::{
-    Address, AddressKind, GRANTS_MAX, GridId, NodeId, NodeSecret, SignatureError, Timestamp, WireAddress,
+    Address, AddressKind, GRANTS_MAX, GridId, NodeId, NodeSecret, OnionAddress, SignatureError, Timestamp, WireAddress,
 };
 
 /// First byte of every invitation.
@@ -26,6 +27,8 @@ const VERSION: u8 = 1;
 pub const INVITATION_BYTES_MAX: usize = 620;
 /// What people use together is about three.
 pub const INTRODUCERS_PER_INVITATION_MAX: usize = 4;
+/// In front of what a client's secret is derived from.
+const CLIENT_CONTEXT: &[u8] = b"anteroom client key v1";
 /// Human-readable prefix of the text form.
 const PREFIX: &str = "anteroom-invite";
 /// Characters that [`INVITATION_BYTES_MAX`] come to, with prefix and checksum.
@@ -180,9 +183,17 @@ impl Invitation {
         &self.introducers
     }
 
-    /// The key that opens the introducers' onion services to a reader.
+    /// The seed of the keys that open the introducers' onion services to whoever was invited.
     pub fn client_key(&self) -> Option<&[u8; 32]> {
         self.client_key.as_deref()
+    }
+
+    /// The x25519 secret for one of these services, if their clients need one: SHA-256 of a context, the seed, and the
+    /// service's public key. Each service has a key of its own, so that their operators' lists can't be joined.
+    pub fn client_secret(&self, service: &OnionAddress) -> Option<Zeroizing<[u8; 32]>> {
+        let seed = self.client_key.as_deref()?;
+        let hash = Sha256::new().chain_update(CLIENT_CONTEXT).chain_update(seed).chain_update(service.key());
+        Some(Zeroizing::new(hash.finalize().into()))
     }
 
     /// Uses it for `node`: the grants that stand in the records of that node until the invitation ends.

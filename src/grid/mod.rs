@@ -12,6 +12,7 @@
 //! As with records, the bytes received are what is verified, kept and passed on; each kind of signed thing has a context
 //! string of its own ([`Context`](crate::record::Context)) and one spelling.
 
+mod bundle;
 mod chain;
 mod grant;
 mod invitation;
@@ -20,6 +21,7 @@ mod revocation;
 mod rights;
 mod wire;
 
+pub use bundle::{BUNDLE_BYTES_MAX, BundleError, GrantBundle};
 pub use chain::{Chain, ChainError, VerifiedChain};
 pub use grant::{
     GRANT_LIFETIME_HOURS_MAX, GRANT_VERSION, Grant, GrantClaimError, GrantDecodeError, GrantKind, GrantSignError,

@@ -96,9 +96,9 @@ pub enum Request<'a> {
         /// Those accepted in this hour or later.
         since_hours: Option<u32>,
     },
-    /// The two records a node signed with one seq, if that is known.
+    /// The two records a node signed with one seq, or of two nodes that rest on one invitation, if that is known.
     Evidence {
-        /// The node.
+        /// The node, or the key of the invitation.
         node: [u8; 32],
     },
     /// Take this document of the grid.
@@ -114,20 +114,27 @@ pub enum Request<'a> {
         /// Which.
         kind: DocumentKind,
     },
+    /// The grants with which a node may stay that came by an invitation, if whoever invited it brought them.
+    Confirmation {
+        /// The node.
+        node: [u8; 32],
+    },
 }
 
 impl Request<'_> {
     /// Number of kinds; what is numbered higher is [`Response::Unsupported`].
-    pub(super) const KINDS: u32 = 9;
+    pub(super) const KINDS: u32 = 10;
 }
 
-/// What the grid's key signs for everybody. Open, unlike an enum: a kind that is not known is [`Response::Unsupported`].
+/// What is signed for others to have. Open, unlike an enum: a kind that is not known is [`Response::Unsupported`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DocumentKind(pub u8);
 
 impl DocumentKind {
     /// The list of revoked keys.
     pub const REVOCATIONS: Self = Self(0);
+    /// The grants with which a node may stay. Only to be put: a node asks for its own with [`Request::Confirmation`].
+    pub const CONFIRMATION: Self = Self(1);
 }
 
 /// What an introducer answers.
@@ -198,7 +205,7 @@ pub enum Response<'a> {
         #[serde(borrow)]
         pair: Option<(Blob<'a>, Blob<'a>)>,
     },
-    /// To `GetDocument`.
+    /// To `GetDocument` and `Confirmation`.
     Document {
         /// The signed bytes, if there are any.
         #[serde(borrow)]

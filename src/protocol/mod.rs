@@ -19,9 +19,10 @@
 //! | `Lookup` with 256 bits | `ShelfExact`: the record or none, in frames of one size |
 //! | `List` | `Page`s of records in the order of acceptance, as many as there is credit for, without a round trip each, up to the one with `end`; `Credit` adds to it at any time and is ignored after the end |
 //! | `Watch` | `Page`s up to `end`, then `Tick`s of one size at about the announced interval, changed or not; or `Change`s at once where the grid set that (an empty one now and then shows that the stream lives). `Reset`: the reader lags, the introducer stops, or keys were revoked; ask for the list of those, and start again |
-//! | `Evidence` | the two records a node signed with one seq, if that is known |
-//! | `PutDocument` | as `Publish`, for what the grid's key signed; of an unknown kind: `Unsupported` |
+//! | `Evidence` | the two records a node signed with one seq, if that is known; of the key of an invitation: records of two nodes that rest on it |
+//! | `PutDocument` | as `Publish`, for what the grid's key signed, and for grants that confirm an invited node; of an unknown kind: `Unsupported` |
 //! | `GetDocument` | `Document`: the newest of its kind, or none |
+//! | `Confirmation` | `Document`: the grants with which the node may stay, each behind its length (two bytes, the larger first), or none |
 //!
 //! Any request may be answered `Busy`. `since_hours` means records accepted in that hour or later, by the introducer's clock;
 //! readers go back two hours further than they remember, duplicates are harmless. Who lists a service from the beginning is

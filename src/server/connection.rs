@@ -8,7 +8,7 @@ use tokio::{
 };
 
 use super::{
-    dispatch, documents,
+    confirmations, dispatch, documents,
     fairness::{Admitted, Ticket},
     state::Shared,
     streaming,
@@ -168,6 +168,10 @@ impl Connection {
             }
             Some(Request::PutDocument { kind: DocumentKind::REVOCATIONS, document }) => {
                 let answer = documents::put_revocations(&self.shared, self.circuit, document.0).await;
+                self.respond(&answer.response()).await
+            }
+            Some(Request::PutDocument { kind: DocumentKind::CONFIRMATION, document }) => {
+                let answer = confirmations::put(&self.shared, self.circuit, document.0).await;
                 self.respond(&answer.response()).await
             }
             Some(request) => {

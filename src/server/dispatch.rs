@@ -6,7 +6,7 @@ use tokio::sync::oneshot;
 
 use super::{
     connection::End,
-    state::{Outcome, Shared, State, Token, put},
+    state::{Outcome, Shared, State, Token, invitation, put},
 };
 use crate::{
     ambient,
@@ -93,6 +93,11 @@ fn begin(state: &mut State, circuit: CircuitId, bytes: &[u8]) -> Result<oneshot:
             let _ = state.store(vec![write], Token::Evidence(evidence));
             Err(Published::Refused { code: RefusalCode::SeqConflict, current: Some(current) })
         }
+        Ok(Admission::InvitationUsed(used)) => {
+            // As above.
+            let _ = state.store(vec![invitation(&used)], Token::Invitation { used, waiting: None });
+            Err(refused(RefusalCode::InvitationUsed))
+        }
         Err(rejection) => Err(answer_to(state, rejection)),
     }
 }
@@ -126,11 +131,16 @@ pub(super) fn read(shared: &Shared, request: Request<'_>, version: Option<u8>) -
             }
         }
         Request::Evidence { node } => {
-            let pair = directory.evidence(&NodeId::from_bytes(node));
+            let node = NodeId::from_bytes(node);
+            let pair = directory.evidence(&node).map(|pair| pair.each_ref().map(|record| &**record));
+            let pair = pair.or_else(|| directory.used_twice(&node));
             Response::Evidence { pair: pair.map(|[first, second]| (Blob(first), Blob(second))) }
         }
         Request::GetDocument { kind: DocumentKind::REVOCATIONS } => {
             Response::Document { document: directory.revocations().map(|list| Blob(list.bytes())) }
+        }
+        Request::Confirmation { node } => {
+            Response::Document { document: directory.confirmation(&NodeId::from_bytes(node)).map(Blob) }
         }
         Request::Publish { .. } | Request::List { .. } | Request::Watch { .. } | Request::Credit { .. } => {
             Response::Unsupported

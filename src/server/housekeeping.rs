@@ -75,6 +75,11 @@ fn settle(state: &mut State, token: Token, durable: bool) {
             directory.abandon_revision(revision);
             tell(waiting, Outcome::NotStored);
         }
+        (Token::Invitation { used, waiting }, true) => {
+            directory.apply_use(*used);
+            tell(waiting, Outcome::Durable);
+        }
+        (Token::Invitation { waiting, .. }, false) => tell(waiting, Outcome::NotStored),
         (Token::Evidence(evidence), true) => directory.apply_evidence(evidence),
         (Token::Evidence(_) | Token::Housekeeping, _) => {}
     }
@@ -117,12 +122,13 @@ fn step(state: &mut State, written: &mut Option<crate::directory::Marks>) -> boo
         );
     }
     state.clock_doubt_told = in_doubt;
-    let marks = directory.marks();
-    if forgotten.is_empty() && *written == Some(marks) {
+    let (marks, invitations) = (directory.marks(), directory.forget_invitations(now));
+    if forgotten.is_empty() && invitations.is_empty() && *written == Some(marks) {
         return false;
     }
     let more = forgotten.len() >= EXPIRIES_PER_STEP_MAX;
-    let writes = forgotten.into_iter().flat_map(|node| [Write::Delete(node), Write::ForgetEvidence(node)]).collect();
+    let rows = forgotten.into_iter().flat_map(|node| [Write::Delete(node), Write::ForgetEvidence(node)]);
+    let writes = rows.chain(invitations.into_iter().map(Write::ForgetInvitation)).collect();
     // Without room on the way to the disk the rows stay until the next start, which forgets them again.
     if state.store(writes, Token::Housekeeping).is_ok() {
         *written = Some(marks);

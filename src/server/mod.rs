@@ -3,6 +3,7 @@
 //! accept → decode → verify → admit → store → answer. Everything on the event loop's thread is `Rc<RefCell<…>>` and is
 //! borrowed between two awaits, never across one; so there is no lock, and a record is seen by all or by nobody.
 
+mod confirmations;
 mod connection;
 mod descriptors;
 mod dispatch;

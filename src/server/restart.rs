@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     directory::{AdmissionPolicy, Directory, Evidence, Marks, Now, Policy},
-    grid::{Chain, KnownGrants, VerifiedChain},
+    grid::{Chain, GrantBundle, KnownGrants, VerifiedChain},
     record::{ContactRecord, SignatureError, SignedRecord, Timestamp, VerifiedRecord},
     store::{self, Chunk, Loaded, OpenError, Opened, Row, Store},
 };
@@ -93,6 +93,31 @@ impl Restoring<'_> {
                     self.directory.restore_evidence(Evidence { node, pair });
                 }
             }
+            Chunk::Invitations(invitations) => {
+                for invitation in invitations {
+                    self.take_invitation(invitation)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What does not verify any more is damage; what proves nothing is left out.
+    fn take_invitation(&mut self, invitation: store::Invitation) -> Result<(), RestartError> {
+        let mut known = KnownGrants::new(0);
+        let mut prove = |record: SignedRecord| -> Result<Option<Arc<[u8]>>, RestartError> {
+            let record = record.verify()?;
+            let proven = prove(record.claims(), &mut known).is_some();
+            Ok(proven.then(|| Arc::from(record.into_parts().0)))
+        };
+        let second = invitation.second.map(&mut prove).transpose()?.flatten();
+        let first = prove(invitation.first)?;
+        let confirms = |grants: &Arc<[u8]>| {
+            GrantBundle::decode(grants).is_ok_and(|bundle| bundle.chain.verify(&KnownGrants::new(0)).is_ok())
+        };
+        let grants = invitation.grants.filter(confirms);
+        if let Some(first) = first {
+            self.directory.restore_use(first, grants, second);
         }
         Ok(())
     }

@@ -7,7 +7,7 @@ use tokio::sync::{Notify, oneshot, watch};
 use super::{fairness::Fairness, load::Load};
 use crate::{
     config::{IntroducerConfig, LookupRule, WatchRule},
-    directory::{Change, Directory, Evidence, Marks, Revision},
+    directory::{Change, Directory, Evidence, InvitationUse, Marks, Revision},
     store::{self, Backlog, CommitError, GroupCommit, Write},
 };
 
@@ -21,6 +21,8 @@ pub(super) enum Token {
     Publish { change: Box<Change>, waiting: oneshot::Sender<Outcome> },
     /// A proof.
     Evidence(Evidence),
+    /// What became of an invitation, and who waits for it; nobody, when it is a proof.
+    Invitation { used: Box<InvitationUse>, waiting: Option<oneshot::Sender<Outcome>> },
     /// A list of revoked keys, and who waits for it; nobody, when it came from a file.
     Revision { revision: Revision, waiting: Option<oneshot::Sender<Outcome>> },
     /// Deletions and marks: nobody waits.
@@ -150,5 +152,15 @@ pub(super) fn put(change: &Change) -> Write {
         accepted: change.accepted,
         floor_until: change.floor_until,
         record: Arc::clone(&change.record),
+    }
+}
+
+/// What became of an invitation, for the store.
+pub(super) fn invitation(used: &InvitationUse) -> Write {
+    Write::Invitation {
+        key: used.invitation,
+        first: Arc::clone(&used.first),
+        grants: used.grants.clone(),
+        second: used.second.clone(),
     }
 }

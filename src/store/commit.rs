@@ -7,7 +7,7 @@ use redb::{Database, Durability, Table, WriteTransaction};
 use super::{
     Limits, Marks, Write,
     error::{CommitError, Damage, Failure, FatalError, contained, discard},
-    load,
+    invitation, load,
     log::{self, DROPS_PER_ENTRY, DROPS_PER_GROUP, Index, Spot, Staged},
     medium::Place,
     row::{self, Entry, State},
@@ -178,6 +178,7 @@ fn transact(
         let mut log = transaction.open_table(row::LOG)?;
         group.append(&mut log, writes)?;
         group.evidence(&transaction, writes)?;
+        invitation::write(&transaction, writes)?;
         let content = |state: &State| state.row_bytes.saturating_add(state.pair_bytes);
         if content(&group.state) > content(state).max(limits.content_bytes_max) {
             return Err(Stop::Cap);
@@ -215,6 +216,7 @@ impl Group<'_> {
                 }
                 Write::Delete(node) => self.delete(log, *node)?,
                 Write::Evidence { .. } | Write::ForgetEvidence(_) | Write::Revocations(_) => {}
+                Write::Invitation { .. } | Write::ForgetInvitation(_) => {}
             }
         }
         Ok(())
@@ -272,7 +274,7 @@ impl Group<'_> {
                     table.insert(node.as_bytes(), value.as_slice())?.map(|before| before.value().len())
                 }
                 Write::ForgetEvidence(node) => table.remove(node.as_bytes())?.map(|before| before.value().len()),
-                Write::Put { .. } | Write::Delete(_) | Write::Revocations(_) => None,
+                _ => None,
             };
             if let Some(length) = before {
                 self.state.pairs = self.state.pairs.saturating_sub(1);

@@ -9,6 +9,7 @@ use super::{
     commit::Store,
     error::{Damage, Failure, OpenError, contained, discard},
     header::{HEADER_BYTES, Header, TOO_SHORT},
+    invitation,
     log::{Index, Spot},
     medium::{Medium, Place},
     quarantine::{Quarantine, Shared},
@@ -97,6 +98,8 @@ impl Opened {
         let read = contained(|| {
             let index = scan(&self.base, |node, row| row.decode(node).map(Some), &mut visit)?;
             evidence(&self.base, &mut visit)?;
+            let transaction = self.base.database.database()?.begin_read()?;
+            invitation::load(&transaction, &mut visit)?;
             Ok(index)
         });
         match read {

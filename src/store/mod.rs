@@ -20,6 +20,7 @@ mod commit;
 mod error;
 mod group;
 mod header;
+mod invitation;
 mod load;
 mod log;
 mod medium;
@@ -83,6 +84,19 @@ pub struct Evidence {
     pub pair: [SignedRecord; 2],
 }
 
+/// What became of an invitation of the grid.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invitation {
+    /// The one-use key.
+    pub key: NodeId,
+    /// The record that rests on it, decoded but unverified.
+    pub first: SignedRecord,
+    /// The grants with which its node may stay, well-formed.
+    pub grants: Option<Arc<[u8]>>,
+    /// Another node's record that rests on it, decoded but unverified.
+    pub second: Option<SignedRecord>,
+}
+
 /// A part of what is loaded, so that a large store is never in memory twice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Chunk {
@@ -90,6 +104,8 @@ pub enum Chunk {
     Rows(Vec<Row>),
     /// At most [`CHUNK_ROWS_MAX`] pairs.
     Evidence(Vec<Evidence>),
+    /// At most [`CHUNK_ROWS_MAX`] invitations.
+    Invitations(Vec<Invitation>),
 }
 
 /// A change. Of several to one node in a group, the last counts.
@@ -117,6 +133,19 @@ pub enum Write {
     },
     /// Forgets a node's evidence.
     ForgetEvidence(NodeId),
+    /// Sets what became of an invitation.
+    Invitation {
+        /// The one-use key.
+        key: NodeId,
+        /// The signed record that rests on it.
+        first: Arc<[u8]>,
+        /// The grants with which its node may stay.
+        grants: Option<Arc<[u8]>>,
+        /// Another node's signed record that rests on it.
+        second: Option<Arc<[u8]>>,
+    },
+    /// Forgets what became of an invitation.
+    ForgetInvitation(NodeId),
     /// Sets the grid's list of revoked keys, exactly as received.
     Revocations(Arc<[u8]>),
 }
@@ -124,6 +153,6 @@ pub enum Write {
 impl Write {
     /// Whether it is tried by itself where there is no room: it makes some, or takes the place of what was there.
     const fn frees(&self) -> bool {
-        matches!(self, Self::Delete(_) | Self::ForgetEvidence(_) | Self::Revocations(_))
+        matches!(self, Self::Delete(_) | Self::ForgetEvidence(_) | Self::ForgetInvitation(_) | Self::Revocations(_))
     }
 }

@@ -2,10 +2,10 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::{Chunk, Limits, Loaded, Marks, OpenError, Opened, Write, fault::Disk, medium::Place};
+use super::{Chunk, Invitation, Limits, Loaded, Marks, OpenError, Opened, Write, fault::Disk, medium::Place};
 use crate::{
     grid::RevocationList,
-    record::{ContactRecord, GridId, GridSecret, Lifetime, NodeId, NodeSecret, Timestamp},
+    record::{ContactRecord, GridId, GridSecret, Lifetime, NodeId, NodeSecret, SignedRecord, Timestamp},
 };
 
 pub(super) const LIMITS: Limits = Limits { content_bytes_max: 1 << 40 };
@@ -33,13 +33,20 @@ pub(super) struct Model {
     pub(super) rows: BTreeMap<NodeId, (Timestamp, Timestamp, Vec<u8>)>,
     pub(super) evidence: BTreeMap<NodeId, [Vec<u8>; 2]>,
     pub(super) revocations: Option<Vec<u8>>,
+    pub(super) invitations: BTreeMap<NodeId, [Option<Vec<u8>>; 3]>,
     pub(super) marks: Marks,
 }
 
 impl Default for Model {
     fn default() -> Self {
         let marks = Marks { latest_hour: Timestamp::EPOCH, forgotten_until: Timestamp::EPOCH };
-        Self { rows: BTreeMap::new(), evidence: BTreeMap::new(), revocations: None, marks }
+        Self {
+            rows: BTreeMap::new(),
+            evidence: BTreeMap::new(),
+            revocations: None,
+            invitations: BTreeMap::new(),
+            marks,
+        }
     }
 }
 
@@ -55,6 +62,11 @@ impl Model {
                 Write::Evidence { node, pair } => drop(self.evidence.insert(node, pair.map(|record| record.to_vec()))),
                 Write::ForgetEvidence(node) => drop(self.evidence.remove(&node)),
                 Write::Revocations(list) => self.revocations = Some(list.to_vec()),
+                Write::Invitation { key, first, grants, second } => {
+                    let parts = [Some(first), grants, second].map(|part| part.map(|part| part.to_vec()));
+                    self.invitations.insert(key, parts);
+                }
+                Write::ForgetInvitation(key) => drop(self.invitations.remove(&key)),
             }
         }
     }
@@ -74,6 +86,13 @@ pub(super) fn load(opened: Opened) -> Result<(Model, Loaded), OpenError> {
         Chunk::Evidence(pairs) => {
             for evidence in pairs {
                 model.evidence.insert(evidence.node, evidence.pair.map(|record| record.bytes().to_vec()));
+            }
+        }
+        Chunk::Invitations(invitations) => {
+            for Invitation { key, first, grants, second } in invitations {
+                let record = |record: SignedRecord| record.bytes().to_vec();
+                let grants = grants.map(|grants| grants.to_vec());
+                model.invitations.insert(key, [Some(record(first)), grants, second.map(record)]);
             }
         }
     })?;
@@ -115,8 +134,14 @@ impl Workload {
 
     fn write(&mut self) -> Write {
         let (node, records) = &self.records[self.random.below(self.records.len() as u64) as usize];
-        match self.random.below(17) {
+        match self.random.below(19) {
             16 => Write::Revocations(Arc::clone(&self.lists[self.random.below(self.lists.len() as u64) as usize])),
+            17 => {
+                let mut part = |index: usize| (self.random.below(2) == 0).then(|| Arc::clone(&records[index]));
+                let (grants, second) = (part(0), part(1));
+                Write::Invitation { key: *node, first: Arc::clone(&records[0]), grants, second }
+            }
+            18 => Write::ForgetInvitation(*node),
             0..=2 => Write::Delete(*node),
             3 => Write::Evidence { node: *node, pair: [Arc::clone(&records[0]), Arc::clone(&records[1])] },
             4 => Write::ForgetEvidence(*node),

@@ -8,6 +8,7 @@
 //! | `log` | u64, one higher each time | node (32 bytes) ‖ accepted hour (u32) ‖ floor-until hour (u32) ‖ signed record |
 //! | `log` | the same | node (32 bytes): what came before about this node is void |
 //! | `evidence` | node (32 bytes) | length of the first (u16) ‖ first signed record ‖ second signed record |
+//! | `invitations` | key of the invitation (32 bytes) | three times length (u16) ‖ bytes: signed record, grants, second signed record; the last two may be empty. The table is absent before the first |
 //!
 //! The log is what makes a durable publish cheap. Keyed by node, each record would change a page of its own in a random
 //! place and the pages above it: 36 µs of processor time a record among a million. In a log it is 7 to 12 (64 records of
@@ -28,6 +29,7 @@ pub(super) const FORMAT: u32 = 1;
 pub(super) const META: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("meta");
 pub(super) const LOG: TableDefinition<'static, u64, &[u8]> = TableDefinition::new("log");
 pub(super) const EVIDENCE: TableDefinition<'static, &[u8; 32], &[u8]> = TableDefinition::new("evidence");
+pub(super) const INVITATIONS: TableDefinition<'static, &[u8; 32], &[u8]> = TableDefinition::new("invitations");
 /// Keys of [`META`].
 pub(super) const FORMAT_KEY: &str = "format";
 pub(super) const STATE_KEY: &str = "state";

@@ -5,6 +5,7 @@ mod durability;
 mod exchange;
 mod granted;
 mod hostile;
+mod invited;
 mod no_ip;
 #[path = "../support/quiet.rs"]
 mod quiet;

@@ -447,6 +447,7 @@ impl World {
                 self.tally.count("evidence");
                 false
             }
+            Ok(Admission::InvitationUsed(_)) => panic!("nobody in this world is invited"),
             Err(rejection) => {
                 self.note(&rejection, &record);
                 false

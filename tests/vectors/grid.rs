@@ -2,10 +2,11 @@
 
 use anteroom::{
     grid::{
-        Chain, ChainError, GrantDecodeError, Invitation, KnownGrants, RevocationError, SignedGrant, SignedRevocations,
+        BundleError, Chain, ChainError, GrantBundle, GrantDecodeError, Invitation, KnownGrants, RevocationError,
+        SignedGrant, SignedRevocations,
     },
     grid::{Grant, RevocationList, ServiceSet},
-    record::{Context, GridId, GridSecret, NodeId, NodeSecret, Timestamp},
+    record::{Address, Context, GridId, GridSecret, NodeId, NodeSecret, Timestamp},
 };
 use data_encoding::HEXLOWER;
 
@@ -150,5 +151,32 @@ fn invitations() {
             assert!(chain.verify(&KnownGrants::new(0)).is_ok());
             assert!(invitation.redeem(node, invitation.chain().expires()).is_err(), "an invitation that has ended");
         }
+    }
+}
+
+#[test]
+fn bundles() {
+    for vector in Vector::of_kind("bundle") {
+        let bytes = vector.bytes("bytes");
+        let read = GrantBundle::decode(&bytes);
+        vector.settle("BundleError", "", read.as_ref().map(|_| ()).map_err(|error| *error));
+        let Ok(bundle) = read else { continue };
+        let grants: Vec<_> = vector.texts("grant").map(hex).collect();
+        assert_eq!(bundle.grants, grants);
+        assert_eq!(
+            (bundle.grid, bundle.node.as_bytes()),
+            (GridId::from_bytes(vector.key("grid")), &vector.key("node"))
+        );
+        assert_eq!(GrantBundle::encode(&grants), bytes);
+    }
+}
+
+#[test]
+fn client_secrets() {
+    for vector in Vector::of_kind("client-secret") {
+        let invitation: Invitation = vector.text("text").parse().expect("an invitation");
+        let Ok(Address::Onion(service)) = vector.text("service").parse() else { panic!("an onion address") };
+        assert_eq!(*invitation.client_secret(&service).expect("it has a key"), vector.key("secret"));
+        vector.settle::<(), BundleError>("BundleError", "", Ok(()));
     }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::PassphraseFrom;
+use super::{PassphraseFrom, issuer::IssuerFrom};
 use crate::{
     ambient,
     cli::{
@@ -12,13 +12,12 @@ use crate::{
         grant_file, output,
         petname::{Named, PetnamesOption},
     },
-    grid::{Chain, GRANT_LIFETIME_HOURS_MAX, Grant, GrantKind, GrantSignError, KnownGrants, Rights, ServiceSet},
-    keys,
+    grid::{Chain, GRANT_LIFETIME_HOURS_MAX, Grant, GrantKind, KnownGrants, Rights, ServiceSet},
     record::{GridId, NodeId, ServiceName},
 };
 
 const HOURS_PER_DAY: u16 = 24;
-const DAYS_MAX: i64 = (GRANT_LIFETIME_HOURS_MAX / HOURS_PER_DAY) as i64;
+pub(super) const DAYS_MAX: i64 = (GRANT_LIFETIME_HOURS_MAX / HOURS_PER_DAY) as i64;
 
 #[derive(Args)]
 pub(in crate::cli) struct GrantCommand {
@@ -33,7 +32,7 @@ pub(in crate::cli) struct GrantCommand {
 #[derive(Args)]
 pub(in crate::cli) struct Terms {
     #[command(flatten)]
-    issuer: Issuer,
+    issuer: IssuerFrom,
     #[command(flatten)]
     passphrase: PassphraseFrom,
     #[command(flatten)]
@@ -52,19 +51,6 @@ pub(in crate::cli) struct Terms {
     /// File for the grant, which its node needs; an older one there is replaced
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
-}
-
-#[derive(Args)]
-struct Issuer {
-    /// The grid's key
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["node_key", "grant"], required_unless_present = "node_key")]
-    key: Option<PathBuf>,
-    /// The key of a node that may let in others, in place of the grid's
-    #[arg(long, value_name = "FILE", requires = "grant")]
-    node_key: Option<PathBuf>,
-    /// The grant of that node
-    #[arg(long, value_name = "FILE", requires = "node_key")]
-    grant: Option<PathBuf>,
 }
 
 #[derive(Args)]
@@ -91,31 +77,15 @@ impl Terms {
     /// Signs and writes the grant.
     pub(in crate::cli) fn grant(self, node: &Named) -> Result<(), Failure> {
         let node = self.petnames.resolve(node)?;
-        let (grid, grants) = match (&self.issuer.key, &self.issuer.node_key, &self.issuer.grant) {
-            (_, Some(key), Some(grant)) => {
-                let (secret, above) = (keys::load_node(key)?, grant_file::read(grant)?);
-                if above.key != secret.id() {
-                    return Err(Failure::new(Exit::Usage, "the grant is for another key than the one that is to sign")
-                        .hint("name the key and the grant of one node"));
-                }
-                let link =
-                    self.claims(node, above.grid, Some(secret.id())).sign_by_member(&secret).map_err(unsigned)?;
-                (above.grid, [above.grants, vec![link.bytes().to_vec()]].concat())
-            }
-            (Some(key), _, _) => {
-                let secret = super::key(key, &self.passphrase)?;
-                let link = self.claims(node, secret.id(), None).sign_by_grid(&secret).map_err(unsigned)?;
-                (secret.id(), vec![link.bytes().to_vec()])
-            }
-            // clap asks for one of the two.
-            _ => return Err(Failure::new(Exit::Usage, "the key that signs is missing").hint("name it with --key")),
-        };
+        let issuer = self.issuer.open(&self.passphrase)?;
+        let grid = issuer.grid();
+        let grants = issuer.sign(&self.claims(node, grid, issuer.id()))?;
         let chain = Chain::read(&grid, &node, &grants).map_err(|error| {
             Failure::new(Exit::Usage, format_args!("nobody would take this grant: {error}"))
                 .hint("see with `anteroom grid show --grant FILE` what the issuer itself was granted")
         })?;
         let chain = chain.verify(&KnownGrants::new(0)).map_err(|error| Failure::new(Exit::Failed, error))?;
-        let text = super::show::grant_text(&grid, &node, &chain);
+        let text = grant_file::text(&grid, &node, &chain);
         grant_file::write(&self.out, &text, &grants)?;
         output::data(text)?;
         output::say(format_args!(
@@ -142,9 +112,4 @@ impl Terms {
             lifetime_hours: self.days.saturating_mul(HOURS_PER_DAY),
         }
     }
-}
-
-fn unsigned(error: GrantSignError) -> Failure {
-    Failure::new(Exit::Usage, format_args!("the grant can't be signed: {error}"))
-        .hint("name fewer or shorter services, or grant any of them with --any-service")
 }

@@ -1,13 +1,23 @@
 //! What whoever runs a grid does: make its key, let nodes in, take that back. Offline, but for bringing lists about.
 
+mod book;
+#[cfg(feature = "client")]
+mod confirm;
 mod grant;
 mod init;
+#[cfg(feature = "client")]
+mod invitations;
+mod invite;
+mod issuer;
 mod passphrase;
 #[cfg(feature = "client")]
 mod publish;
+#[cfg(feature = "client")]
+mod redeemed;
 mod revocation_file;
 mod revoke;
 mod show;
+mod uninvite;
 
 use std::path::Path;
 
@@ -37,6 +47,16 @@ pub(super) enum Grid {
     Keygen(keygen::Keygen),
     /// Let a node in, or somebody who lets others in
     Grant(grant::GrantCommand),
+    /// Invite somebody: a line to hand over, which lets in one node within two weeks, or a reader
+    Invite(Box<invite::Invite>),
+    /// List whom you invited, and what became of it
+    #[cfg(feature = "client")]
+    Invitations(invitations::Invitations),
+    /// Let those stay who came by an invitation
+    #[cfg(feature = "client")]
+    Confirm(Box<confirm::Confirm>),
+    /// Take an invitation back
+    Uninvite(uninvite::Uninvite),
     /// Take out keys, and all that was granted through them; without a key: renew the list
     Revoke(revoke::Revoke),
     /// Bring the list of revoked keys to every introducer of a configuration
@@ -53,7 +73,10 @@ impl Grid {
         match self {
             Self::Publish(command) => Some(command),
             Self::Show(command) => command.reaches(),
+            Self::Invitations(command) => command.reaches(),
+            Self::Confirm(command) => Some(&**command),
             Self::Init(_) | Self::Keygen(_) | Self::Grant(_) | Self::Revoke(_) => None,
+            Self::Invite(_) | Self::Uninvite(_) => None,
         }
     }
 
@@ -62,6 +85,12 @@ impl Grid {
             Self::Init(arguments) => arguments.run(),
             Self::Keygen(arguments) => arguments.grid(),
             Self::Grant(arguments) => arguments.run(),
+            Self::Invite(arguments) => arguments.run(),
+            #[cfg(feature = "client")]
+            Self::Invitations(arguments) => arguments.run(),
+            #[cfg(feature = "client")]
+            Self::Confirm(arguments) => arguments.run(),
+            Self::Uninvite(arguments) => arguments.run(),
             Self::Revoke(arguments) => arguments.run(),
             #[cfg(feature = "client")]
             Self::Publish(arguments) => arguments.run(),

@@ -9,7 +9,7 @@ use crate::{
     ambient,
     cli::{failure::Failure, grant_file, output},
     grid::{ServiceSet, VerifiedChain, VerifiedRevocations},
-    record::{GridId, NodeId, Timestamp},
+    record::{GridId, NodeId},
 };
 #[cfg(feature = "client")]
 use crate::{
@@ -62,7 +62,7 @@ impl Show {
             return if self.json {
                 output::data(grant_json(&file.grid, &file.key, &file.chain))
             } else {
-                output::data(grant_text(&file.grid, &file.key, &file.chain))
+                output::data(grant_file::text(&file.grid, &file.key, &file.chain))
             };
         }
         #[cfg(feature = "client")]
@@ -113,36 +113,6 @@ impl Reaches for Show {
             Some(config) => introducers::publisher(&NodeConfig::load(config)?, &self.proxy).map(drop),
             None => Ok(()),
         }
-    }
-}
-
-fn services(chain: &VerifiedChain) -> String {
-    match &chain.rights().services {
-        ServiceSet::Any => "any service".into(),
-        ServiceSet::Only(names) if names.is_empty() => "nothing: it only belongs to the grid".into(),
-        ServiceSet::Only(names) => names.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", "),
-    }
-}
-
-/// Several lines for people.
-pub(super) fn grant_text(grid: &GridId, key: &NodeId, chain: &VerifiedChain) -> String {
-    let issuers = chain.keys().len().saturating_sub(1);
-    let mut text = format!("{key}\n  may offer {}", services(chain));
-    if chain.rights().introducer {
-        text.push_str("\n  may be an introducer of the grid");
-    }
-    for issuer in chain.keys().iter().take(issuers) {
-        let _ = write!(text, "\n  through {issuer}");
-    }
-    let _ = write!(text, "\n  in {grid}\n  {}", remaining(ambient::wall(), chain.expires()));
-    text
-}
-
-/// "holds for 3 days 4 h".
-fn remaining(now: Timestamp, expires: Timestamp) -> String {
-    match expires.hours_since(now) {
-        0 => "expired".into(),
-        hours => format!("holds for {} days {} h", hours / 24, hours % 24),
     }
 }
 

@@ -1,5 +1,7 @@
 """Vectors of what a grid signs: grants, chains of them, revocation lists; and invitations."""
 
+import hashlib
+
 import formats as f
 from texts import CONTEXTS, I2P, TOR, seed
 from write import vector
@@ -226,8 +228,37 @@ def invitations():
     no("signature", "A grant by somebody else.", "Signature.SignatureError", text(BOB, [link(None, BOB, by=CAROL, kind=1, depth=1, lifetime=336)], [onion]))
 
 
+def bundle(grants):
+    return b"".join(len(grant).to_bytes(2, "big") + grant for grant in grants)
+
+
+def bundles():
+    four = [link(None, ALICE, depth=3), link(ALICE, BOB, depth=2), link(BOB, CAROL, depth=1), link(CAROL, NODE)]
+    accept = lambda name, why, grants: vector("bundle", f"accept-{name}", why, "accept", [("bytes", bundle(grants)), ("grid", GRID), ("node", f.public(NODE)), *(("grant", grant) for grant in grants)])
+    accept("one-grant", "By the grid's key itself.", [link(None, NODE)])
+    accept("four-grants", "As many as may be.", four)
+    no = lambda name, why, error, data: vector("bundle", f"reject-{name}", why, f"BundleError.{error}", [("bytes", data)])
+    no("too-large", "A byte more than four grants of 256 bytes and their lengths.", "TooLarge", b"\0" * 1033)
+    no("cut-off", "The last byte of the last grant is missing.", "CutOff", bundle(four)[:-1])
+    no("chain", "A good chain without its first grant.", "Chain.NotFromGrid", bundle(four[1:]))
+    no("empty", "Not one grant.", "Chain.Empty", b"")
+    no("half-a-length", "One byte behind the last grant.", "CutOff", bundle([link(None, NODE)]) + b"\0")
+
+
+def client_secrets():
+    invited = [link(None, BOB, kind=1, depth=1, lifetime=336)]
+    for name, key in [("first", ONION), ("second", f.public(CAROL))]:
+        client_key = seed("reader")
+        text = f.bech32(PREFIX, invitation_body(BOB, invited, [f.wire_onion(key, 80)], client_key))
+        secret = hashlib.sha256(b"anteroom client key v1" + client_key + key).digest()
+        why = "The secret for one onion service: SHA-256 of a context, the key of the invitation, and the key of the service."
+        vector("client-secret", f"accept-{name}", why, "accept", [("text", text), ("service", f.onion(key, 80)), ("secret", secret)])
+
+
 def write_all():
     grants()
     chains()
     revocations()
     invitations()
+    bundles()
+    client_secrets()

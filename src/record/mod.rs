@@ -8,6 +8,7 @@ pub mod address;
 mod contact;
 mod context;
 mod encoding;
+mod group_key;
 mod id;
 mod secret;
 mod signed;
@@ -22,6 +23,7 @@ pub use contact::{
 pub use context::Context;
 pub(crate) use encoding::WireAddress;
 pub use encoding::{RECORD_VERSION, RecordDecodeError};
+pub use group_key::{Epoch, GroupKey, GroupKeyError};
 pub use id::{GridId, HashedNodeId, IdError, NodeId};
 pub use secret::{GridSecret, NodeSecret, SecretError};
 pub(crate) use signed::verify as verify_signature;

@@ -157,6 +157,9 @@ pub(super) const fn reason(code: RefusalCode) -> &'static str {
         RefusalCode::IssuerFull => {
             "too many nodes rest on whoever granted to this one; ask for a grant by somebody else"
         }
+        RefusalCode::Sealing => {
+            "the grid is sealed and the record is not, or the other way round: a node of a sealed grid names `group_key`"
+        }
         RefusalCode::InvitationUsed => "the invitation was used for another node; ask for another one",
         RefusalCode::Full => "the introducer is full; try later, or use another one",
     }

@@ -5,7 +5,7 @@ use alloc::{boxed::Box, collections::BTreeMap};
 use super::{AdmissionPolicy, Directory, Now, Policy, Rejection, admission, entry::Entry};
 use crate::{
     grid::{Chain, KnownGrants, VerifiedChain, VerifiedRevocations},
-    record::{ContactRecord, NodeId, ServiceName},
+    record::{NodeId, Outline},
 };
 
 /// Grants remembered as verified: one for each key of the usual store, with room for those that many share. 20 MB when
@@ -57,8 +57,7 @@ impl Members {
                 entry.keys.is_empty() || admission::refuse_revoked(self.revocations.as_ref(), &entry.keys).is_err()
             }
             AdmissionPolicy::Listed(roll) => {
-                let admitted = entry.node().and_then(|node| roll.services(&node));
-                !admitted.is_some_and(|set| entry.services().iter().all(|name: &ServiceName| set.admits(name)))
+                entry.outline().is_none_or(|claims| admission::refuse_unlisted(roll, &claims).is_err())
             }
         }
     }
@@ -104,7 +103,7 @@ impl Members {
 
 impl Directory {
     /// Everything policy asks of whoever publishes that costs no signature; the chain whose signatures are left.
-    pub(super) fn screen_member(&self, now: Now, claims: &ContactRecord) -> Result<Option<Chain>, Rejection> {
+    pub(super) fn screen_member(&self, now: Now, claims: &Outline) -> Result<Option<Chain>, Rejection> {
         match &self.policy.admission {
             AdmissionPolicy::Open => admission::refuse_grants(claims).map(|()| None),
             AdmissionPolicy::Listed(roll) => admission::refuse_unlisted(roll, claims).map(|()| None),
@@ -135,10 +134,10 @@ impl Directory {
     }
 
     /// What a kept record rests on: nothing, where its chain does not allow what it says.
-    pub(super) fn restored_keys(&mut self, claims: &ContactRecord, chain: Option<&VerifiedChain>) -> Box<[NodeId]> {
+    pub(super) fn restored_keys(&mut self, claims: &Outline, chain: Option<&VerifiedChain>) -> Box<[NodeId]> {
         let fits = |chain: &&VerifiedChain| {
             chain.keys().last() == Some(&claims.node)
-                && chain.rights().admit(claims)
+                && admission::refuse_rights(chain.rights(), claims).is_ok()
                 && claims.expires() <= chain.expires()
         };
         let Some(chain) = chain.filter(fits) else { return Box::default() };

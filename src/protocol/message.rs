@@ -319,11 +319,13 @@ pub enum RefusalCode {
     IssuerFull,
     /// Another node is listed through the same invitation.
     InvitationUsed,
+    /// In clear for a sealed grid, or sealed for one that is not.
+    Sealing,
 }
 
 impl RefusalCode {
     /// Every code, for tests and documentation.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::TooLarge,
         Self::Malformed,
         Self::NotCanonical,
@@ -349,5 +351,6 @@ impl RefusalCode {
         Self::NotListed,
         Self::IssuerFull,
         Self::InvitationUsed,
+        Self::Sealing,
     ];
 }

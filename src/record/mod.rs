@@ -3,13 +3,18 @@
 //! `ContactRecord` (claims) → [`ContactRecord::sign`] → [`SignedRecord`] (the exact bytes, unverified) →
 //! [`SignedRecord::verify`] → [`VerifiedRecord`] (no other constructor). The bytes received are what is verified, stored
 //! and served; nothing is ever encoded a second time.
+//!
+//! A record may also be sealed for the members of its grid ([`ContactRecord::seal`], [`VerifiedSealed::open`]). Whoever only
+//! keeps records takes both kinds as a [`SignedEnvelope`]; `sealed/mod.rs` has the scheme and its threats.
 
 pub mod address;
 mod contact;
 mod context;
 mod encoding;
+mod envelope;
 mod group_key;
 mod id;
+pub mod sealed;
 mod secret;
 mod signed;
 mod time;
@@ -23,8 +28,13 @@ pub use contact::{
 pub use context::Context;
 pub(crate) use encoding::WireAddress;
 pub use encoding::{RECORD_VERSION, RecordDecodeError};
+pub use envelope::{Outline, SignedEnvelope, VerifiedEnvelope};
 pub use group_key::{Epoch, GroupKey, GroupKeyError};
 pub use id::{GridId, HashedNodeId, IdError, NodeId};
+pub use sealed::{
+    OpenError, SEALED_BODY_BYTES, SEALED_NONCE_BYTES, SEALED_RECORD_VERSION, SEALED_TEXT_BYTES, SealError,
+    SealedClaims, SealedRecord, TAG_BYTES, TAGS, Tag, VerifiedSealed,
+};
 pub use secret::{GridSecret, NodeSecret, SecretError};
 pub(crate) use signed::verify as verify_signature;
 pub use signed::{RECORD_BYTES_MAX, SIGNATURE_BYTES, SignError, SignatureError, SignedRecord, VerifiedRecord};

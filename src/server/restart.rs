@@ -9,7 +9,7 @@ use std::{
 use crate::{
     directory::{AdmissionPolicy, Directory, Evidence, Marks, Now, Policy},
     grid::{Chain, KnownGrants, VerifiedChain},
-    record::{ContactRecord, SignatureError, SignedRecord, Timestamp, VerifiedRecord},
+    record::{Outline, SignatureError, SignedEnvelope, Timestamp, VerifiedEnvelope},
     store::{self, Chunk, Loaded, OpenError, Opened, Row, Store},
 };
 
@@ -32,6 +32,12 @@ pub enum RestartError {
     /// Another grid's store.
     #[error("the store belongs to another grid: set `state` to another directory, or `grid` to the grid of this one")]
     WrongGrid,
+    /// The store of a clear grid for a sealed one, or the other way round.
+    #[error(
+        "the store holds records in clear and the grid is sealed, or the other way round: set `state` to another \
+         directory. What was in clear stays readable in the old one: destroy it"
+    )]
+    Sealing,
 }
 
 impl From<SignatureError> for RestartError {
@@ -88,7 +94,7 @@ impl Restoring<'_> {
             }
             Chunk::Evidence(proofs) => {
                 for store::Evidence { node, pair } in proofs {
-                    let [first, second] = pair.map(SignedRecord::verify);
+                    let [first, second] = pair.map(SignedEnvelope::verify);
                     let pair = [first?, second?].map(|record| Arc::from(record.into_parts().0));
                     self.directory.restore_evidence(Evidence { node, pair });
                 }
@@ -113,6 +119,9 @@ impl Restoring<'_> {
             if record.claims().grid != self.directory.policy().grid {
                 return Err(RestartError::WrongGrid);
             }
+            if record.claims().sealed != self.directory.policy().sealed {
+                return Err(RestartError::Sealing);
+            }
             self.directory.restore(accepted, floor_until, record, chain.as_ref());
         }
         Ok(())
@@ -123,7 +132,7 @@ impl Restoring<'_> {
 struct CheckedRow {
     accepted: Timestamp,
     floor_until: Timestamp,
-    record: VerifiedRecord,
+    record: VerifiedEnvelope,
     chain: Option<VerifiedChain>,
 }
 
@@ -177,7 +186,7 @@ fn verify(rows: Vec<Row>, mut known: Option<&mut KnownGrants>) -> Checked {
 }
 
 /// The grants of a record; `None` where they prove nothing: it may have come when the policy was another one.
-fn prove(claims: &ContactRecord, known: &mut KnownGrants) -> Option<VerifiedChain> {
+fn prove(claims: &Outline, known: &mut KnownGrants) -> Option<VerifiedChain> {
     let chain = Chain::read(&claims.grid, &claims.node, &claims.grants).ok()?.verify(known).ok()?;
     known.learn(&chain);
     Some(chain)

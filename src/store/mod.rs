@@ -44,7 +44,7 @@ pub use error::{CommitError, Damage, FatalError, OpenError};
 pub use group::{Backlog, GROUP_WRITES_MAX, GroupCommit, QUEUE_SUBMISSIONS_MAX};
 pub use load::{CHUNK_ROWS_MAX, Loaded, Opened, make_directory, open};
 
-use crate::record::{NodeId, SignedRecord, Timestamp};
+use crate::record::{NodeId, SignedEnvelope, Timestamp};
 
 /// What the directory has to remember beside its rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,7 +71,7 @@ pub struct Row {
     /// The hour until which its seq floor, which is this record's seq, has to be kept.
     pub floor_until: Timestamp,
     /// The record, decoded; nobody has verified it since it was written.
-    pub record: SignedRecord,
+    pub record: SignedEnvelope,
 }
 
 /// Two records of one node with one seq.
@@ -80,7 +80,7 @@ pub struct Evidence {
     /// Who signed both.
     pub node: NodeId,
     /// The records, decoded but unverified.
-    pub pair: [SignedRecord; 2],
+    pub pair: [SignedEnvelope; 2],
 }
 
 /// A part of what is loaded, so that a large store is never in memory twice.

@@ -20,7 +20,7 @@ use super::{
     Marks, Row,
     error::{Damage, Failure},
 };
-use crate::record::{NodeId, SignedRecord, Timestamp};
+use crate::record::{NodeId, SignedEnvelope, Timestamp};
 
 /// The format this software reads and writes. A change that an older version would misread raises it.
 pub(super) const FORMAT: u32 = 1;
@@ -147,14 +147,14 @@ pub(super) fn encode_pair(pair: &[std::sync::Arc<[u8]>; 2]) -> Option<Vec<u8>> {
 }
 
 /// Reads evidence.
-pub(super) fn decode_pair(node: &NodeId, value: &[u8]) -> Result<[SignedRecord; 2], Failure> {
+pub(super) fn decode_pair(node: &NodeId, value: &[u8]) -> Result<[SignedEnvelope; 2], Failure> {
     let (length, rest) = value.split_first_chunk::<2>().ok_or(ROW)?;
     let (first, second) = rest.split_at_checked(u16::from_be_bytes(*length).into()).ok_or(ROW)?;
     Ok([record(first, node)?, record(second, node)?])
 }
 
-fn record(bytes: &[u8], node: &NodeId) -> Result<SignedRecord, Failure> {
-    let record = SignedRecord::decode(bytes).map_err(|_| RECORD)?;
+fn record(bytes: &[u8], node: &NodeId) -> Result<SignedEnvelope, Failure> {
+    let record = SignedEnvelope::decode(bytes).map_err(|_| RECORD)?;
     if record.claims().node == *node { Ok(record) } else { Err(RECORD) }
 }
 

@@ -1,6 +1,9 @@
 //! Who is asked: from a node's configuration, or from flags.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use clap::Args;
 
@@ -14,7 +17,9 @@ use crate::{
     ambient,
     client::{Client, ClientError, ClientSettings, Freshness, Introducer, LOOKUP_BITS_EXACT},
     config::NodeConfig,
-    record::GridId,
+    keys,
+    record::{GridId, GroupKeys},
+    redact::Redacted,
 };
 
 /// Where a reading command looks.
@@ -73,6 +78,7 @@ impl Whom {
         let mut settings = ClientSettings::new(self.proxy.socket(config), grid);
         if let Some(config) = config {
             (settings.addresses, settings.granted) = (config.addresses, config.granted);
+            settings.group_keys = group_keys(config)?;
         }
         if exact {
             settings.lookup_bits_max = LOOKUP_BITS_EXACT;
@@ -168,6 +174,13 @@ impl Asked {
             (dropped.not_newer, "not newer than one already seen"),
             (dropped.grant, "without a grant that allows it"),
             (dropped.revoked, "of a node that was revoked"),
+            (dropped.sealing, "sealed without, or in clear with a `group_key` in the configuration"),
+            (dropped.epoch, "sealed under the group key of another epoch (`anteroom node rekey` fetches the newest)"),
+            (
+                dropped.group_key,
+                "sealed under another group key than yours: ask whoever runs the grid for the right one",
+            ),
+            (dropped.sealed_body, "sealed, with a body of another record"),
         ];
         let told: Vec<_> =
             reasons.iter().filter(|(count, _)| *count > 0).map(|(count, reason)| format!("{count} {reason}")).collect();
@@ -187,6 +200,12 @@ pub(super) fn introducers(config: &NodeConfig) -> Result<Vec<Introducer>, Failur
     parsed.map_err(|error| Failure::new(Exit::Usage, error))
 }
 
+/// What opens the records of a sealed grid.
+fn group_keys(config: &NodeConfig) -> Result<Option<Redacted<Arc<GroupKeys>>>, Failure> {
+    let keys = config.group_key.as_deref().map(keys::load_group).transpose()?;
+    Ok(keys.map(|keys| Redacted::new(Arc::new(keys))))
+}
+
 /// A client for one command.
 fn client(settings: ClientSettings) -> Result<Client, Failure> {
     Client::new(settings).map_err(system("no client can be made"))
@@ -196,6 +215,7 @@ fn client(settings: ClientSettings) -> Result<Client, Failure> {
 pub(super) fn publisher(config: &NodeConfig, proxy: &Proxy) -> Result<(Client, Vec<Introducer>), Failure> {
     let mut settings = ClientSettings::new(proxy.socket(Some(config)), config.grid);
     settings.addresses = config.addresses;
+    settings.group_keys = group_keys(config)?;
     Ok((client(settings)?, introducers(config)?))
 }
 

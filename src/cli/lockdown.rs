@@ -105,7 +105,8 @@ pub(super) fn publisher(
 ) -> Result<(), Failure> {
     lock(Profile::UnixConnect, option.level(Some(config.sandbox)), || Needs {
         read: folders(file).into_iter().chain(record.map(Path::to_owned)).collect(),
-        read_write: config.key.as_deref().map(folders).unwrap_or_default(),
+        // A new epoch's group key is written beside the old one.
+        read_write: [&config.key, &config.group_key].into_iter().flatten().flat_map(|path| folders(path)).collect(),
         ..Needs::default()
     })
 }

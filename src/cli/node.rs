@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 
 use super::{
-    failure::{Exit, Failure},
+    failure::{Exit, Failure, system},
     grant_file,
     keygen::{self, Keygen, seed},
     output,
@@ -15,7 +15,7 @@ use super::{
 use crate::{
     ambient,
     config::NodeConfig,
-    keys::{self, SeqCounter},
+    keys::{self, KeyFileError, SeqCounter},
     record::{ContactRecord, Lifetime, NodeId, NodeSecret, Seq, Timestamp, VerifiedRecord},
 };
 
@@ -130,10 +130,16 @@ impl Signer {
             services: if says == Says::Services { config.services.clone() } else { Vec::new() },
             grants,
         };
-        record.sign(&self.secret).map_err(|error| {
+        let unsigned = |error: &dyn std::fmt::Display| {
             Failure::new(Exit::Usage, format_args!("the record can't be signed: {error}"))
                 .hint("shorten what the configuration says")
-        })
+        };
+        let Some(path) = &config.group_key else { return record.sign(&self.secret).map_err(|error| unsigned(&error)) };
+        // Read each time: a new epoch may have come.
+        let group = keys::load_group(path)?;
+        let key = group.newest().ok_or_else(|| KeyFileError::GroupKeys(path.clone()))?;
+        let nonce = ambient::random().map_err(system("no randomness for a sealed record"))?;
+        record.seal(key, nonce, &self.secret).map_err(|error| unsigned(&error))
     }
 }
 

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     client::{ClientError, Introducer},
     protocol::RefusalCode,
-    record::VerifiedRecord,
+    record::{VerifiedEnvelope, VerifiedRecord},
 };
 
 /// A record, and who has it.
@@ -90,7 +90,7 @@ const fn severity(failure: &Failure) -> u8 {
 /// Why an introducer does not have the record.
 pub(super) enum Refusal {
     /// It has a newer one, or another with the same number.
-    Outdone(VerifiedRecord),
+    Outdone(VerifiedEnvelope),
     /// It refuses.
     Code(RefusalCode),
     /// It wants to be asked later.

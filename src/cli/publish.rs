@@ -22,7 +22,7 @@ use crate::{
     client::{Client, Introducer, Published},
     config::NodeConfig,
     protocol::RefusalCode,
-    record::{ContactRecord, VerifiedRecord},
+    record::VerifiedRecord,
 };
 
 /// Tries at a busy introducer before giving it up for now.
@@ -77,8 +77,8 @@ impl Publish {
         let publisher = Publisher::new(&config, &self.proxy)?;
         let outcomes = match &self.record {
             Some(path) => {
-                let record = record_file::read(path)?;
-                refuse_unfit(record.claims(), &config)?;
+                let record = record_file::read(path, Some(&config))?;
+                refuse_unfit(&record, &config)?;
                 block_on(async { Ok(publisher.publish(&record, None).await) })?
             }
             None => publisher.sign_and_publish(&config, Says::Services)?,
@@ -115,7 +115,7 @@ impl Reaches for Publish {
         let config = if self.stay { stay::load(&self.config)? } else { NodeConfig::load(&self.config)? };
         Publisher::new(&config, &self.proxy)?;
         match &self.record {
-            Some(path) => refuse_unfit(record_file::read(path)?.claims(), &config),
+            Some(path) => refuse_unfit(&record_file::read(path, Some(&config))?, &config),
             None => Signer::open(&config).map(drop),
         }
     }
@@ -142,10 +142,17 @@ impl Reaches for Withdraw {
 }
 
 /// What an introducer of this configuration would refuse does not leave the machine: the record may be meant for others.
-fn refuse_unfit(claims: &ContactRecord, config: &NodeConfig) -> Result<(), Failure> {
+fn refuse_unfit(record: &VerifiedRecord, config: &NodeConfig) -> Result<(), Failure> {
+    let claims = record.claims();
     let unfit = |why: &str, hint: &str| Err(Failure::new(Exit::Usage, why).hint(hint));
     if claims.grid != config.grid {
         return unfit("the record is for another grid", "nothing was sent; name the configuration of that grid");
+    }
+    if record.is_sealed() != config.group_key.is_some() {
+        return unfit(
+            "the record is in clear and the configuration is of a sealed grid, or the other way round",
+            "nothing was sent; sign a new one with this configuration",
+        );
     }
     if claims.expires() <= ambient::wall() {
         return unfit("the record has expired", "nothing was sent; sign a new one, and check `date -u`");

@@ -8,12 +8,12 @@ use super::{failure::Failure, output, record_file};
 use crate::{config::NodeConfig, keys};
 
 #[derive(Args)]
-#[group(required = true, multiple = false)]
+#[group(required = true, multiple = true)]
 pub(super) struct Source {
     /// A signed record's file
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
-    /// A node's configuration: shows its id and its counter
+    /// A node's configuration: shows its id and its counter; with --record: opens a sealed one with its group key
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 }
@@ -30,12 +30,11 @@ pub(super) struct Show {
 
 impl Show {
     pub(super) fn run(self) -> Result<(), Failure> {
+        let config = self.source.config.as_deref().map(NodeConfig::load).transpose()?;
         if let Some(path) = &self.source.record {
-            let record = record_file::read(path)?;
-            output::record(&record, self.json)?;
+            return output::record(&record_file::read(path, config.as_ref())?, self.json);
         }
-        if let Some(path) = &self.source.config {
-            let config = NodeConfig::load(path)?;
+        if let Some(config) = config {
             let key = super::node::key_path(&config)?;
             let node = keys::load_node(key)?.id();
             let seq = keys::last_seq(key)?;

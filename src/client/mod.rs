@@ -3,7 +3,8 @@
 //! Everything an introducer sends is a claim. A record is shown when it is of the grid, was asked for, holds by the own
 //! clock, contains admitted addresses alone, and its node signed it; what fails is dropped and counted
 //! ([`Client::dropped`]). Where the grid lets in whom it granted it ([`ClientSettings::granted`]), the grid's list of revoked
-//! keys is asked for first, and only records whose grants hold are shown. Each role has circuits of its own, renewed hourly, so that an introducer can't tell that who
+//! keys is asked for first, and only records whose grants hold are shown. Where the grid is sealed
+//! ([`ClientSettings::group_keys`]), records are opened here, and only those that open are shown. Each role has circuits of its own, renewed hourly, so that an introducer can't tell that who
 //! publishes also reads. A question costs one round trip, on a stream that is open already or with the connection itself.
 //!
 //! ```no_run
@@ -57,7 +58,7 @@ pub use subscription::{Event, Subscription};
 
 use crate::{
     protocol::{About, Blob, LookupMode, RefusalCode, Request, Response},
-    record::{GridId, NodeId, ServiceName, Timestamp, VerifiedRecord},
+    record::{GridId, NodeId, ServiceName, Timestamp, VerifiedEnvelope, VerifiedRecord},
 };
 
 /// Who asks introducers.
@@ -82,7 +83,7 @@ pub enum Published {
         /// Why.
         code: RefusalCode,
         /// With `Stale` and `SeqConflict`: what the node signed earlier. It may be expired; its seq is what counts.
-        current: Option<VerifiedRecord>,
+        current: Option<VerifiedEnvelope>,
     },
     /// Nothing was changed.
     Busy {

@@ -4,7 +4,7 @@ use alloc::{boxed::Box, collections::BTreeMap};
 
 use super::{AdmissionPolicy, Directory, Now, Policy, Rejection, admission, entry::Entry};
 use crate::{
-    grid::{Chain, KnownGrants, VerifiedChain, VerifiedRevocations},
+    grid::{Chain, KnownGrants, VerifiedChain, VerifiedKeyEpoch, VerifiedRevocations},
     record::{NodeId, Outline},
 };
 
@@ -37,7 +37,9 @@ fn issuers(keys: &[NodeId]) -> &[NodeId] {
 pub(super) struct Members {
     known: KnownGrants,
     pub(super) revocations: Option<VerifiedRevocations>,
-    /// A newer list is on its way to the disk.
+    /// Of a sealed grid.
+    pub(super) key_epoch: Option<VerifiedKeyEpoch>,
+    /// A newer document is on its way to the disk.
     pub(super) revising: bool,
     /// Records that rest on each issuer, those in flight among them: three issuers a record at most.
     resting: BTreeMap<NodeId, u32>,
@@ -46,7 +48,7 @@ pub(super) struct Members {
 impl Members {
     pub(super) const fn new() -> Self {
         let known = KnownGrants::new(GRANTS_KNOWN_MAX);
-        Self { known, revocations: None, revising: false, resting: BTreeMap::new() }
+        Self { known, revocations: None, key_epoch: None, revising: false, resting: BTreeMap::new() }
     }
 
     /// Is a record hidden by policy, or by what was revoked?

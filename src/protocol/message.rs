@@ -128,6 +128,8 @@ pub struct DocumentKind(pub u8);
 impl DocumentKind {
     /// The list of revoked keys.
     pub const REVOCATIONS: Self = Self(0);
+    /// The newest key of a sealed grid, wrapped for its members.
+    pub const KEY_EPOCH: Self = Self(1);
 }
 
 /// What an introducer answers.

@@ -2,7 +2,7 @@
 
 use core::{num::NonZeroU32, str::FromStr};
 
-use alloc::string::String;
+use alloc::{string::String, vec::Vec};
 use bech32::{Bech32m, Hrp, primitives::decode::CheckedHrpstring};
 use zeroize::{ZeroizeOnDrop, Zeroizing};
 
@@ -12,6 +12,9 @@ const PREFIX: &str = "groupkey";
 const BYTES: usize = 4 + 32;
 /// Prefix, separator, [`BYTES`] in base32, checksum.
 const TEXT_CHARACTERS: usize = PREFIX.len() + 1 + 58 + 6;
+
+/// Epochs whose keys a member keeps: a record holds for a month at most, so that older ones open nothing.
+pub const GROUP_KEYS_MAX: usize = 4;
 
 /// Which group key: 1 is the grid's first, and each re-keying takes the next.
 pub type Epoch = NonZeroU32;
@@ -78,6 +81,56 @@ impl FromStr for GroupKey {
     }
 }
 
+/// The group keys of a member, by epoch: the newest seals, all of them open.
+///
+/// # Security
+/// As of each [`GroupKey`].
+pub struct GroupKeys(Vec<GroupKey>);
+
+impl GroupKeys {
+    /// The first, or only, key of a member.
+    pub fn new(key: GroupKey) -> Self {
+        Self(Vec::from([key]))
+    }
+
+    /// Takes another epoch's key; the oldest goes when there are more than [`GROUP_KEYS_MAX`]. `None` when there is one of
+    /// that epoch already: nothing was changed.
+    pub fn add(&mut self, key: GroupKey) -> Option<()> {
+        if self.of(key.epoch()).is_some() {
+            return None;
+        }
+        self.0.push(key);
+        self.0.sort_by_key(GroupKey::epoch);
+        if self.0.len() > GROUP_KEYS_MAX {
+            self.0.remove(0);
+        }
+        Some(())
+    }
+
+    /// That of an epoch.
+    pub fn of(&self, epoch: Epoch) -> Option<&GroupKey> {
+        self.0.iter().find(|key| key.epoch() == epoch)
+    }
+
+    /// What new records are sealed with.
+    pub fn newest(&self) -> Option<&GroupKey> {
+        self.0.last()
+    }
+
+    /// The key, if there is one alone: then every record that can be read is of its epoch.
+    pub fn sole(&self) -> Option<&GroupKey> {
+        match &*self.0 {
+            [key] => Some(key),
+            _ => None,
+        }
+    }
+
+    /// All of them, from the oldest.
+    pub fn iter(&self) -> impl Iterator<Item = &GroupKey> {
+        self.0.iter()
+    }
+}
+
 fn write(bytes: &[u8; BYTES]) -> Zeroizing<String> {
     // Room for the whole text at once: a string that grows leaves pieces of a secret behind where it was before.
     let mut text = Zeroizing::new(String::with_capacity(TEXT_CHARACTERS));
@@ -91,6 +144,20 @@ fn write(bytes: &[u8; BYTES]) -> Zeroizing<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_newest_seals_and_the_oldest_goes() {
+        let key = |epoch| GroupKey::new(Epoch::new(epoch).unwrap(), [epoch as u8; 32]);
+        let mut keys = GroupKeys::new(key(3));
+        assert_eq!(keys.sole().map(GroupKey::epoch), Epoch::new(3));
+        for epoch in [2, 6, 5] {
+            keys.add(key(epoch)).unwrap();
+        }
+        assert!(keys.add(key(5)).is_none() && keys.sole().is_none());
+        keys.add(key(4)).unwrap();
+        assert_eq!(keys.iter().map(|key| key.epoch().get()).collect::<Vec<_>>(), [3, 4, 5, 6]);
+        assert_eq!(keys.newest().map(|key| *key.secret()), Some([6; 32]));
+    }
 
     #[test]
     fn a_key_comes_back_from_its_one_line() {

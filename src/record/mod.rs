@@ -8,6 +8,7 @@
 //! keeps records takes both kinds as a [`SignedEnvelope`]; `sealed/mod.rs` has the scheme and its threats.
 
 pub mod address;
+mod agreement;
 mod contact;
 mod context;
 mod encoding;
@@ -20,6 +21,7 @@ mod signed;
 mod time;
 
 pub use address::{Address, AddressError, AddressKind, AddressKinds, ClearnetAddress, I2pAddress, OnionAddress};
+pub use agreement::EphemeralSecret;
 pub use contact::{
     ADDRESSES_PER_SERVICE_MAX, ATTRIBUTE_KEY_BYTES_MAX, ATTRIBUTE_VALUE_BYTES_MAX, Attributes, ClaimError,
     ContactRecord, GRANT_BYTES_MAX, GRANTS_MAX, NICKNAME_BYTES_MAX, Nickname, SERVICE_NAME_BYTES_MAX, Seq, Service,
@@ -29,7 +31,7 @@ pub use context::Context;
 pub(crate) use encoding::WireAddress;
 pub use encoding::{RECORD_VERSION, RecordDecodeError};
 pub use envelope::{Outline, SignedEnvelope, VerifiedEnvelope};
-pub use group_key::{Epoch, GroupKey, GroupKeyError};
+pub use group_key::{Epoch, GROUP_KEYS_MAX, GroupKey, GroupKeyError, GroupKeys};
 pub use id::{GridId, HashedNodeId, IdError, NodeId};
 pub use sealed::{
     OpenError, SEALED_BODY_BYTES, SEALED_NONCE_BYTES, SEALED_RECORD_VERSION, SEALED_TEXT_BYTES, SealError,

@@ -132,6 +132,9 @@ pub(super) fn read(shared: &Shared, request: Request<'_>, version: Option<u8>) -
         Request::GetDocument { kind: DocumentKind::REVOCATIONS } => {
             Response::Document { document: directory.revocations().map(|list| Blob(list.bytes())) }
         }
+        Request::GetDocument { kind: DocumentKind::KEY_EPOCH } => {
+            Response::Document { document: directory.key_epoch().map(|epoch| Blob(epoch.bytes())) }
+        }
         Request::Publish { .. } | Request::List { .. } | Request::Watch { .. } | Request::Credit { .. } => {
             Response::Unsupported
         }

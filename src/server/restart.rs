@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     directory::{AdmissionPolicy, Directory, Evidence, Marks, Now, Policy},
-    grid::{Chain, KnownGrants, VerifiedChain},
+    grid::{Chain, KnownGrants, VerifiedChain, VerifiedDocument},
     record::{Outline, SignatureError, SignedEnvelope, Timestamp, VerifiedEnvelope},
     store::{self, Chunk, Loaded, OpenError, Opened, Row, Store},
 };
@@ -57,7 +57,10 @@ pub(super) fn restore(
     let granted = policy.admission == AdmissionPolicy::Granted;
     let mut directory = Directory::new(policy, now, Marks { latest_hour, forgotten_until }, generation);
     if let Some(list) = opened.revocations() {
-        directory.restore_revocations(list.clone().verify()?);
+        directory.restore_document(VerifiedDocument::Revocations(list.clone().verify()?));
+    }
+    if let Some(epoch) = opened.key_epoch() {
+        directory.restore_document(VerifiedDocument::KeyEpoch(epoch.clone().verify()?));
     }
     let loaded = thread::scope(|scope| -> Result<Loaded, RestartError> {
         let checkers = Checker::one_a_core(scope, granted);

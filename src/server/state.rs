@@ -21,7 +21,7 @@ pub(super) enum Token {
     Publish { change: Box<Change>, waiting: oneshot::Sender<Outcome> },
     /// A proof.
     Evidence(Evidence),
-    /// A list of revoked keys, and who waits for it; nobody, when it came from a file.
+    /// A document of the grid, and who waits for it; nobody, when it came from a file.
     Revision { revision: Revision, waiting: Option<oneshot::Sender<Outcome>> },
     /// Deletions and marks: nobody waits.
     Housekeeping,

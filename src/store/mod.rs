@@ -119,11 +119,13 @@ pub enum Write {
     ForgetEvidence(NodeId),
     /// Sets the grid's list of revoked keys, exactly as received.
     Revocations(Arc<[u8]>),
+    /// Sets the newest key of a sealed grid, wrapped for its members, exactly as received.
+    KeyEpoch(Arc<[u8]>),
 }
 
 impl Write {
     /// Whether it is tried by itself where there is no room: it makes some, or takes the place of what was there.
     const fn frees(&self) -> bool {
-        matches!(self, Self::Delete(_) | Self::ForgetEvidence(_) | Self::Revocations(_))
+        matches!(self, Self::Delete(_) | Self::ForgetEvidence(_) | Self::Revocations(_) | Self::KeyEpoch(_))
     }
 }

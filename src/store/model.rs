@@ -33,13 +33,14 @@ pub(super) struct Model {
     pub(super) rows: BTreeMap<NodeId, (Timestamp, Timestamp, Vec<u8>)>,
     pub(super) evidence: BTreeMap<NodeId, [Vec<u8>; 2]>,
     pub(super) revocations: Option<Vec<u8>>,
+    pub(super) key_epoch: Option<Vec<u8>>,
     pub(super) marks: Marks,
 }
 
 impl Default for Model {
     fn default() -> Self {
         let marks = Marks { latest_hour: Timestamp::EPOCH, forgotten_until: Timestamp::EPOCH };
-        Self { rows: BTreeMap::new(), evidence: BTreeMap::new(), revocations: None, marks }
+        Self { rows: BTreeMap::new(), evidence: BTreeMap::new(), revocations: None, key_epoch: None, marks }
     }
 }
 
@@ -55,6 +56,7 @@ impl Model {
                 Write::Evidence { node, pair } => drop(self.evidence.insert(node, pair.map(|record| record.to_vec()))),
                 Write::ForgetEvidence(node) => drop(self.evidence.remove(&node)),
                 Write::Revocations(list) => self.revocations = Some(list.to_vec()),
+                Write::KeyEpoch(epoch) => self.key_epoch = Some(epoch.to_vec()),
             }
         }
     }
@@ -63,7 +65,8 @@ impl Model {
 /// Loads all that is there.
 pub(super) fn load(opened: Opened) -> Result<(Model, Loaded), OpenError> {
     let revocations = opened.revocations().map(|list| list.bytes().to_vec());
-    let mut model = Model { marks: opened.marks(), revocations, ..Model::default() };
+    let key_epoch = opened.key_epoch().map(|epoch| epoch.bytes().to_vec());
+    let mut model = Model { marks: opened.marks(), revocations, key_epoch, ..Model::default() };
     let loaded = opened.load(|chunk| match chunk {
         Chunk::Rows(rows) => {
             for row in rows {

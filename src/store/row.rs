@@ -5,6 +5,7 @@
 //! | `meta` | `format` | u32, [`FORMAT`] |
 //! | `meta` | `state` | [`State`]: seven u64, then latest hour and forgotten-until hour as u32 |
 //! | `meta` | `revocations` | the grid's list of revoked keys, signed; absent before the first |
+//! | `meta` | `key-epoch` | the newest key of a sealed grid, wrapped for its members, signed; absent before the first |
 //! | `log` | u64, one higher each time | node (32 bytes) ‖ accepted hour (u32) ‖ floor-until hour (u32) ‖ signed record |
 //! | `log` | the same | node (32 bytes): what came before about this node is void |
 //! | `evidence` | node (32 bytes) | length of the first (u16) ‖ first signed record ‖ second signed record |
@@ -32,6 +33,7 @@ pub(super) const EVIDENCE: TableDefinition<'static, &[u8; 32], &[u8]> = TableDef
 pub(super) const FORMAT_KEY: &str = "format";
 pub(super) const STATE_KEY: &str = "state";
 pub(super) const REVOCATIONS_KEY: &str = "revocations";
+pub(super) const KEY_EPOCH_KEY: &str = "key-epoch";
 
 /// What the store knows about itself, written with every group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

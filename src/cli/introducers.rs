@@ -215,7 +215,6 @@ fn client(settings: ClientSettings) -> Result<Client, Failure> {
 pub(super) fn publisher(config: &NodeConfig, proxy: &Proxy) -> Result<(Client, Vec<Introducer>), Failure> {
     let mut settings = ClientSettings::new(proxy.socket(Some(config)), config.grid);
     settings.addresses = config.addresses;
-    settings.group_keys = group_keys(config)?;
     Ok((client(settings)?, introducers(config)?))
 }
 

@@ -188,8 +188,19 @@ impl Publisher {
 
     fn sign_and_publish(&self, config: &NodeConfig, says: Says) -> Result<Outcomes, Failure> {
         let mut signer = Signer::open(config)?;
+        block_on(self.sign_and_offer(&mut signer, config, says))
+    }
+
+    /// Signs a new record, under the newest key where the grid is sealed, and offers it to each.
+    pub(super) async fn sign_and_offer(
+        &self,
+        signer: &mut Signer,
+        config: &NodeConfig,
+        says: Says,
+    ) -> Result<Outcomes, Failure> {
+        signer.adopt_key(config, &self.client, &self.introducers).await;
         let record = signer.sign(config, says, 0)?;
-        block_on(async { Ok(self.publish(&record, Some(Resign { signer: &mut signer, config, says })).await) })
+        Ok(self.publish(&record, Some(Resign { signer, config, says })).await)
     }
 
     /// Offers `record` to each. Where a newer one is known, the counter goes on from it and everybody gets the newer one.

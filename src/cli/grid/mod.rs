@@ -2,11 +2,13 @@
 
 mod grant;
 mod init;
+mod key_epoch_file;
 mod passphrase;
 #[cfg(feature = "client")]
 mod publish;
 mod revocation_file;
 mod revoke;
+mod seal;
 mod show;
 
 use std::path::Path;
@@ -35,7 +37,10 @@ pub(super) enum Grid {
     Grant(grant::GrantCommand),
     /// Take out keys, and all that was granted through them; without a key: renew the list
     Revoke(revoke::Revoke),
-    /// Bring the list of revoked keys to every introducer of a configuration
+    /// The key that the members of a sealed grid share
+    #[command(subcommand)]
+    Seal(seal::Seal),
+    /// Bring what the grid's key signed to every introducer of a configuration
     #[cfg(feature = "client")]
     Publish(publish::Publish),
     /// Show a grant, or a list of revoked keys
@@ -49,7 +54,7 @@ impl Grid {
         match self {
             Self::Publish(command) => Some(command),
             Self::Show(command) => command.reaches(),
-            Self::Init(_) | Self::Keygen(_) | Self::Grant(_) | Self::Revoke(_) => None,
+            Self::Init(_) | Self::Keygen(_) | Self::Grant(_) | Self::Revoke(_) | Self::Seal(_) => None,
         }
     }
 
@@ -59,6 +64,7 @@ impl Grid {
             Self::Keygen(arguments) => arguments.grid(),
             Self::Grant(arguments) => arguments.run(),
             Self::Revoke(arguments) => arguments.run(),
+            Self::Seal(arguments) => arguments.run(),
             #[cfg(feature = "client")]
             Self::Publish(arguments) => arguments.run(),
             Self::Show(arguments) => arguments.run(),

@@ -28,6 +28,9 @@ mod lookup;
 #[cfg(test)]
 #[path = "client/questions.rs"]
 mod questions;
+#[cfg(test)]
+#[path = "client/sealed.rs"]
+mod sealed;
 #[path = "support/socks.rs"]
 mod socks;
 #[cfg(test)]

@@ -6,6 +6,7 @@ mod exchange;
 mod granted;
 mod hostile;
 mod no_ip;
+mod sealed;
 mod supervisor;
 #[path = "../support/mod.rs"]
 mod support;

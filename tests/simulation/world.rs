@@ -7,7 +7,7 @@ use anteroom::{
         Admission, AdmissionPolicy, Bucket, CLOCK_JUMP_HOURS_MAX, CLOCK_SKEW_HOURS_MAX, Change, Cursor, Directory,
         Filter, Marks, Now, Policy, Rejection, Revision, Screening,
     },
-    grid::{Chain, KnownGrants, SignedRevocations},
+    grid::{Chain, KnownGrants, SignedDocument, SignedRevocations, VerifiedDocument},
     record::{
         Address, ContactRecord, GridId, HashedNodeId, Lifetime, NodeId, NodeSecret, OnionAddress, Service, ServiceName,
         SignedEnvelope, SignedRecord, Timestamp,

@@ -3,7 +3,7 @@
 use anteroom::{
     grid::{EpochTerms, KeyEpoch, KeyEpochError, SignedKeyEpoch, UnwrapError},
     record::{
-        Context, Epoch, EphemeralSecret, GridId, GridSecret, GroupKey, NodeId, NodeSecret, OpenError, RECORD_BYTES_MAX,
+        Context, EphemeralSecret, Epoch, GridId, GridSecret, GroupKey, NodeId, NodeSecret, OpenError, RECORD_BYTES_MAX,
         SealedRecord, SignatureError, SignedEnvelope, Timestamp,
     },
 };

@@ -152,7 +152,7 @@ pub(super) fn record(secret: &NodeSecret, seq: u64, padding: usize) -> Box<[u8]>
         services: Vec::new(),
         grants: vec![0xa5; padding].chunks(256).map(<[u8]>::to_vec).collect(),
     };
-    record.sign(secret).unwrap().into_parts().0
+    record.sign(secret).unwrap().bytes().into()
 }
 
 /// A list of revoked keys.

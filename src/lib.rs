@@ -89,7 +89,7 @@
 //! 9. An audit judges all that it was given or says what it did not; each rule has a fixture that yields it alone:
 //!    `tests/audit.rs`.
 //! 10. What a process does not need the kernel denies it, and a process that could get it all the same does not start:
-//!    `tests/sandbox.rs`.
+//!     `tests/sandbox.rs`.
 //! 11. The pure modules give the same answer for the same inputs: `tests/simulation`, `tests/architecture.rs`.
 #![cfg_attr(not(feature = "cli"), no_std)]
 #![deny(

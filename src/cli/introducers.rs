@@ -18,7 +18,7 @@ use crate::{
     client::{Client, ClientError, ClientSettings, Freshness, Introducer, LOOKUP_BITS_EXACT},
     config::NodeConfig,
     keys,
-    record::{GridId, GroupKeys},
+    record::{Epoch, GridId, GroupKeys},
     redact::Redacted,
 };
 
@@ -156,6 +156,25 @@ impl Asked {
             Some(Freshness::Missing) => output::say(
                 "This grid is stale: no introducer that was asked has its list of revoked nodes. Ask whoever runs the grid.",
             ),
+        }
+    }
+
+    /// In a sealed grid: says when there is a newer key than those at hand, since who lists a service by its tag does not
+    /// hear of records under others.
+    pub(super) async fn tell_epoch(&self) {
+        if self.client.reads_epoch(Epoch::MIN).is_none() {
+            return;
+        }
+        for introducer in &self.introducers {
+            let Ok(found) = self.client.key_epoch(introducer).await else { continue };
+            let newest = found.map(|found| found.document().epoch);
+            if let Some(epoch) = newest.filter(|epoch| self.client.reads_epoch(*epoch) == Some(false)) {
+                output::say(format_args!(
+                    "The newest key of this grid is of epoch {epoch}, which you do not have: not all records are shown. Fetch it with\n\
+                     `anteroom node rekey --config node.toml`"
+                ));
+            }
+            return;
         }
     }
 

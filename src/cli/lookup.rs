@@ -36,6 +36,7 @@ impl Lookup {
                 true => asked.find(async |client, introducer| client.evidence(introducer, self.node).await).await?,
                 false => None,
             };
+            asked.tell_epoch().await;
             Ok((record, evidence))
         })?;
         if self.json {

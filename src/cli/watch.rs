@@ -35,6 +35,7 @@ impl Watch {
                         self.tell(&event)?;
                         if event == Event::CaughtUp {
                             asked.tell_stale();
+                            asked.tell_epoch().await;
                         }
                     }
                     Err(crate::client::ClientError::Ended) => return Ok(()),

@@ -58,7 +58,7 @@ pub use subscription::{Event, Subscription};
 
 use crate::{
     protocol::{About, Blob, LookupMode, RefusalCode, Request, Response},
-    record::{GridId, NodeId, ServiceName, Timestamp, VerifiedEnvelope, VerifiedRecord},
+    record::{Epoch, GridId, NodeId, ServiceName, Timestamp, VerifiedEnvelope, VerifiedRecord},
 };
 
 /// Who asks introducers.
@@ -110,6 +110,11 @@ impl Client {
     /// What was received and not shown so far, over all operations and identities.
     pub fn dropped(&self) -> Dropped {
         self.shared.sieve().tally().dropped()
+    }
+
+    /// Can records of this epoch be read? `None` where the grid is not sealed.
+    pub fn reads_epoch(&self, epoch: Epoch) -> Option<bool> {
+        self.shared.sieve().reads(epoch)
     }
 
     /// The rules of an introducer: its claims, but for the grid, which must be the one of the settings.

@@ -11,7 +11,7 @@ use crate::{
     directory::CLOCK_SKEW_HOURS_MAX,
     grid::Chain,
     record::{
-        AddressKinds, ContactRecord, GridId, GroupKeys, HashedNodeId, NodeId, OpenError, SEALED_RECORD_VERSION,
+        AddressKinds, ContactRecord, Epoch, GridId, GroupKeys, HashedNodeId, NodeId, OpenError, SEALED_RECORD_VERSION,
         SealedRecord, ServiceName, SignedEnvelope, SignedRecord, Tag, Timestamp, VerifiedEnvelope, VerifiedRecord,
     },
     redact::Redacted,
@@ -175,6 +175,11 @@ impl Sieve {
 
     pub(super) fn tally(&self) -> &Arc<Tally> {
         &self.tally
+    }
+
+    /// Is the key of this epoch at hand? `None` where nothing is sealed.
+    pub(super) fn reads(&self, epoch: Epoch) -> Option<bool> {
+        self.group.as_ref().map(|group| group.reveal().of(epoch).is_some())
     }
 
     /// What an introducer is to list by; `None`: everything. In a sealed grid that is a tag, and while two epochs overlap a

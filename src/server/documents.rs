@@ -89,11 +89,11 @@ fn begin(
         VerifiedDocument::KeyEpoch(epoch) => Write::KeyEpoch(Arc::from(epoch.bytes())),
     };
     let waiting = waiting.map(|(_, waiting)| waiting);
-    match state.store(vec![write], Token::Revision { revision, waiting }) {
+    match state.store(vec![write], Token::Revision { revision: Box::new(revision), waiting }) {
         Ok(()) => Ok(Begun::OnItsWay),
         Err(token) => {
             if let (Token::Revision { revision, .. }, Some(directory)) = (token, &mut state.directory) {
-                directory.abandon_revision(revision);
+                directory.abandon_revision(*revision);
             }
             Err(Unfit::Backlog)
         }

@@ -22,7 +22,7 @@ pub(super) enum Token {
     /// A proof.
     Evidence(Evidence),
     /// A document of the grid, and who waits for it; nobody, when it came from a file.
-    Revision { revision: Revision, waiting: Option<oneshot::Sender<Outcome>> },
+    Revision { revision: Box<Revision>, waiting: Option<oneshot::Sender<Outcome>> },
     /// Deletions and marks: nobody waits.
     Housekeeping,
 }

@@ -161,6 +161,8 @@ fn a_new_epoch_reaches_those_who_are_left_and_nobody_else() {
     assert!(published.said.contains("The grid has a new key, of epoch 2"), "{}", published.said);
     assert_eq!(staying.read("group.key").lines().count(), 3, "a comment and two keys");
     assert_eq!([place, &staying, &leaving].map(listed), [3, 3, 1]);
+    let told = done(node(&leaving, &["list", "--service", "storage"])).said;
+    assert!(told.contains("The newest key of this grid is of epoch 2"), "who asks by a tag is told, too: {told}");
     let told = done(node(&leaving, &["list"])).said;
     assert!(told.contains("2 sealed under the group key of another epoch"), "{told}");
     fails(&node(&leaving, &["node", "rekey"]), 3, "it holds no key for this member");

@@ -34,6 +34,9 @@ pub const GRANTS: Kind = Kind { header: "# anteroom grant, version 1", bytes_max
 /// A grid's list of revoked keys.
 pub const REVOCATIONS: Kind = Kind { header: "# anteroom revocation list, version 1", bytes_max: DOCUMENT_BYTES_MAX };
 
+/// The newest key of a sealed grid, wrapped for its members.
+pub const KEY_EPOCH: Kind = Kind { header: "# anteroom key epoch, version 1", bytes_max: DOCUMENT_BYTES_MAX };
+
 /// Why a file does not hold what it should.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

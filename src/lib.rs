@@ -19,8 +19,8 @@
 //!
 //! | module | job | may import |
 //! |---|---|---|
-//! | [`record`] | what a node signs: ids, addresses, contact records, their one encoding | – |
-//! | [`grid`] | who belongs: grants and their chains, invitations, the list of revoked keys | record |
+//! | [`record`] | what a node signs: ids, addresses, contact records, clear or sealed, their one encoding | – |
+//! | [`grid`] | who belongs: grants and their chains, invitations, the list of revoked keys, the key of an epoch | record |
 //! | [`directory`] | who is listed: admission (one `refuse_*` function a rule), quota, feed, the doubtful clock | record, grid |
 //! | [`protocol`] | bytes ↔ requests and answers: frames, padding | record |
 //! | [`ambient`] | the one clock, the one source of randomness | record, directory (its `Now`) |
@@ -65,6 +65,9 @@
 //!   So an address moves between the two by copying a directory, and no key has two homes.
 //! - A record may not outlive the grants it carries. So an expired grant needs no event: the record ends for everybody by
 //!   its own signed hours. A revocation has no record that says so: watchers are reset and ask for the list.
+//! - A sealed record's tag has the form of a service's name: an introducer has one way to list, and learns nothing by it. Tags
+//!   that stand for no service are derived, not random: one that changed from record to record would tell the others apart.
+//! - A member's X25519 key is its node's key in another form: who re-keys needs ids and nothing else.
 //! - Grants are remembered as verified one by one, not chain by chain: a signature holds wherever its grant stands, and the
 //!   grants that many nodes share are checked once for all of them.
 //! - The grants with which an invited node may stay wait at the introducers, and the node asks for them before it publishes,
@@ -88,11 +91,12 @@
 //!    `tests/support/quiet.rs` (panics at such a line, in `tests/client.rs` and `tests/e2e`), `tests/e2e/hostile`.
 //! 7. The list of revoked keys never goes back, and nothing that rests on one of them is shown: `tests/simulation`,
 //!    `tests/e2e/granted.rs`.
-//! 8. An audit judges all that it was given or says what it did not; each rule has a fixture that yields it alone:
+//! 8. What an introducer of a sealed grid holds names no address, no service and no nickname: `tests/e2e/sealed.rs`.
+//! 9. An audit judges all that it was given or says what it did not; each rule has a fixture that yields it alone:
 //!    `tests/audit.rs`.
-//! 9. What a process does not need the kernel denies it, and a process that could get it all the same does not start:
-//!    `tests/sandbox.rs`.
-//! 10. The pure modules give the same answer for the same inputs: `tests/simulation`, `tests/architecture.rs`.
+//! 10. What a process does not need the kernel denies it, and a process that could get it all the same does not start:
+//!     `tests/sandbox.rs`.
+//! 11. The pure modules give the same answer for the same inputs: `tests/simulation`, `tests/architecture.rs`.
 #![cfg_attr(not(feature = "cli"), no_std)]
 #![deny(
     unreachable_pub,

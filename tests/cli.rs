@@ -49,6 +49,9 @@ mod parent;
 #[path = "cli/program.rs"]
 mod program;
 #[cfg(test)]
+#[path = "cli/seals.rs"]
+mod seals;
+#[cfg(test)]
 #[path = "cli/sockets.rs"]
 mod sockets;
 #[path = "support/socks.rs"]

@@ -31,6 +31,9 @@ mod questions;
 #[cfg(test)]
 #[path = "support/quiet.rs"]
 mod quiet;
+#[cfg(test)]
+#[path = "client/sealed.rs"]
+mod sealed;
 #[path = "support/socks.rs"]
 mod socks;
 #[cfg(test)]

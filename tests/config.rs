@@ -157,6 +157,7 @@ fn the_defaults_in_the_node_template_are_the_defaults() {
     assert!(plain.key.is_none() && plain.services.is_empty() && plain.introducers.is_empty());
     assert_eq!((full.services.len(), full.introducers.len()), (1, 0));
     assert_eq!(full.key.as_deref(), Some(Path::new("etc/node.key")));
+    assert_eq!((plain.group_key, full.group_key.as_deref()), (None, Some(Path::new("etc/group.key"))));
 }
 
 #[test]

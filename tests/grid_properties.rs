@@ -6,7 +6,7 @@ use anteroom::{
         Chain, GRANT_LIFETIME_HOURS_MAX, Grant, GrantBundle, GrantKind, Invitation, KnownGrants, NEXT_UPDATE_HOURS_MAX,
         REVOCATIONS_MAX, Revocation, RevocationList, Rights, ServiceSet, SignedGrant, SignedRevocations,
     },
-    record::{GRANTS_MAX, GridSecret, NodeId, NodeSecret, OnionAddress, SIGNATURE_BYTES, Timestamp},
+    record::{Epoch, GRANTS_MAX, GridSecret, GroupKey, NodeId, NodeSecret, OnionAddress, SIGNATURE_BYTES, Timestamp},
 };
 use proptest::{collection, option, prelude::*, sample::Index};
 
@@ -203,11 +203,12 @@ proptest! {
     }
 
     #[test]
-    fn an_invitation_is_read_as_it_is_written(hours in 1..=336_u16, port in 1..=u16::MAX, client_key in option::of(any::<[u8; 32]>()), at in any::<Index>(), new in "[a-z0-9]") {
+    fn an_invitation_is_read_as_it_is_written(hours in 1..=336_u16, port in 1..=u16::MAX, client_key in option::of(any::<[u8; 32]>()), group_key in option::of((1..=u32::MAX, any::<[u8; 32]>())), at in any::<Index>(), new in "[a-z0-9]") {
         let link = Link { rights: Rights::ANY_SERVICE, depth: 1, issued: 490_000, hours };
         let grants = [sign(None, 1, GrantKind::Invitation, &link).bytes().to_vec()];
         let onion = OnionAddress::new([5; 32], port).expect("a port");
-        let invitation = Invitation::new([1; 32], &grants, vec![anteroom::record::Address::Onion(onion)], client_key);
+        let group = |key: Option<(u32, [u8; 32])>| key.and_then(|(epoch, key)| Some(GroupKey::new(Epoch::new(epoch)?, key)));
+        let invitation = Invitation::new([1; 32], &grants, vec![anteroom::record::Address::Onion(onion)], client_key, group(group_key));
         let text = invitation.expect("within the limits").to_text().expect("it fits");
         let read: Invitation = text.parse().expect("it was written");
         prop_assert_eq!(&*read.to_text().expect("it fits"), &*text);
@@ -216,6 +217,7 @@ proptest! {
         let secrets = [onion, other_service].map(|service| read.client_secret(&service).map(|secret| *secret));
         prop_assert_eq!(secrets.map(|secret| secret.is_some()), [client_key.is_some(); 2]);
         prop_assert!(client_key.is_none() || secrets[0] != secrets[1]);
+        prop_assert_eq!(read.group_key().map(|key| (key.epoch().get(), *key.secret())), group_key);
         let at = at.index(text.len());
         let other = format!("{}{new}{}", &text[..at], &text[at + 1..]);
         prop_assert!(other == *text || other.parse::<Invitation>().is_err());

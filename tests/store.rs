@@ -38,7 +38,7 @@ fn put(number: u32) -> Write {
         services: Vec::new(),
         grants: vec![vec![7; 256], vec![7; 110]],
     };
-    let record: Arc<[u8]> = record.sign(&secret).unwrap().into_parts().0.into();
+    let record: Arc<[u8]> = record.sign(&secret).unwrap().bytes().into();
     let accepted = Timestamp::from_hours(number);
     Write::Put { node: secret.id(), accepted, floor_until: accepted.plus_hours(720), record }
 }

@@ -9,6 +9,8 @@
 
 #[path = "vectors/grid.rs"]
 mod grid;
+#[path = "vectors/sealed.rs"]
+mod sealed;
 
 use std::{
     collections::BTreeSet,
@@ -25,9 +27,11 @@ use anteroom::record::{
 use data_encoding::HEXLOWER;
 
 /// Where the variants are declared; outside their crate the enums are open, so the source is what lists them.
-const DECLARATIONS: [(&str, &str, &str); 10] = [
+const DECLARATIONS: [(&str, &str, &str); 12] = [
     ("RecordDecodeError", "RecordDecodeError.", include_str!("../src/record/encoding.rs")),
     ("ClaimError", "RecordDecodeError.Claim.", include_str!("../src/record/contact.rs")),
+    ("OpenError", "OpenError.", include_str!("../src/record/sealed/body.rs")),
+    ("KeyEpochError", "KeyEpochError.", include_str!("../src/grid/key_epoch.rs")),
     ("AddressError", "AddressError.", include_str!("../src/record/address/mod.rs")),
     ("IdError", "IdError.", include_str!("../src/record/id.rs")),
     ("GrantDecodeError", "GrantDecodeError.", include_str!("../src/grid/grant.rs")),
@@ -39,16 +43,18 @@ const DECLARATIONS: [(&str, &str, &str); 10] = [
 ];
 
 /// What the files here are about; each kind has a folder and a test.
-const KINDS: [&str; 12] = [
+const KINDS: [&str; 14] = [
     "id",
     "secret",
     "address",
     "record",
+    "sealed",
     "context",
     "shelf",
     "grant",
     "chain",
     "revocations",
+    "key-epoch",
     "invitation",
     "bundle",
     "client-secret",

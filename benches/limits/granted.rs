@@ -60,8 +60,8 @@ fn chain(node: &Node) -> Vec<Vec<u8>> {
 fn publish(introducer: &Introducer, seq: u64, grants: &[Vec<Vec<u8>>]) -> Round {
     let sign = |(number, grants): (usize, &Vec<Vec<u8>>)| {
         let node = Node::new(number as u64);
-        let (_, claims) = node.record_of_size(seq, RECORD_BYTES).into_parts();
-        node.sign(&ContactRecord { grants: grants.clone(), ..claims }).into_parts().0
+        let claims = node.record_of_size(seq, RECORD_BYTES).claims().clone();
+        Box::from(node.sign(&ContactRecord { grants: grants.clone(), ..claims }).bytes())
     };
     let records: Rc<Vec<_>> = Rc::new(grants.iter().enumerate().map(sign).collect());
     let count = records.len();

@@ -1,6 +1,9 @@
 //! Who is asked: from a node's configuration, or from flags.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use clap::Args;
 
@@ -15,7 +18,9 @@ use crate::{
     ambient,
     client::{Client, ClientError, ClientSettings, Freshness, Introducer, LOOKUP_BITS_EXACT},
     config::NodeConfig,
-    record::GridId,
+    keys,
+    record::{Epoch, GridId, GroupKeys},
+    redact::Redacted,
 };
 
 /// Where a reading command looks.
@@ -97,6 +102,7 @@ impl Whom {
         let mut settings = ClientSettings::new(self.proxy.socket(config), grid);
         if let Some(config) = config {
             (settings.addresses, settings.granted) = (config.addresses, config.granted);
+            settings.group_keys = group_keys(config)?;
         }
         if exact {
             settings.lookup_bits_max = LOOKUP_BITS_EXACT;
@@ -178,6 +184,25 @@ impl Asked {
         }
     }
 
+    /// In a sealed grid: says when there is a newer key than those at hand, since who lists a service by its tag does not
+    /// hear of records under others.
+    pub(super) async fn tell_epoch(&self) {
+        if self.client.reads_epoch(Epoch::MIN).is_none() {
+            return;
+        }
+        for introducer in &self.introducers {
+            let Ok(found) = self.client.key_epoch(introducer).await else { continue };
+            let newest = found.map(|found| found.document().epoch);
+            if let Some(epoch) = newest.filter(|epoch| self.client.reads_epoch(*epoch) == Some(false)) {
+                output::say(format_args!(
+                    "The newest key of this grid is of epoch {epoch}, which you do not have: not all records are shown. Fetch it with\n\
+                     `anteroom node rekey --config node.toml`"
+                ));
+            }
+            return;
+        }
+    }
+
     /// Says what was received and not shown, if anything was, and whether the grid is stale.
     pub(super) fn tell_dropped(&self) {
         self.tell_stale();
@@ -193,6 +218,13 @@ impl Asked {
             (dropped.not_newer, "not newer than one already seen"),
             (dropped.grant, "without a grant that allows it"),
             (dropped.revoked, "of a node that was revoked"),
+            (dropped.sealing, "sealed without, or in clear with a `group_key` in the configuration"),
+            (dropped.epoch, "sealed under the group key of another epoch (`anteroom node rekey` fetches the newest)"),
+            (
+                dropped.group_key,
+                "sealed under another group key than yours: ask whoever runs the grid for the right one",
+            ),
+            (dropped.sealed_body, "sealed, with a body of another record"),
         ];
         let told: Vec<_> =
             reasons.iter().filter(|(count, _)| *count > 0).map(|(count, reason)| format!("{count} {reason}")).collect();
@@ -210,6 +242,12 @@ pub(super) fn introducers(config: &NodeConfig) -> Result<Vec<Introducer>, Failur
     }
     let parsed = config.introducers.iter().cloned().map(Introducer::try_from).collect::<Result<_, _>>();
     parsed.map_err(|error| Failure::new(Exit::Usage, error))
+}
+
+/// What opens the records of a sealed grid.
+fn group_keys(config: &NodeConfig) -> Result<Option<Redacted<Arc<GroupKeys>>>, Failure> {
+    let keys = config.group_key.as_deref().map(keys::load_group).transpose()?;
+    Ok(keys.map(|keys| Redacted::new(Arc::new(keys))))
 }
 
 /// A client for one command.

@@ -48,6 +48,7 @@ impl List {
                 }
                 next = listing.next().await?;
             }
+            asked.tell_epoch().await;
             Ok(count)
         })?;
         if !self.json {

@@ -115,7 +115,12 @@ pub(super) fn publisher(
 ) -> Result<(), Failure> {
     lock(Profile::UnixConnect, option.level(Some(config.sandbox)), || Needs {
         read: folders(file).into_iter().chain(record.map(Path::to_owned)).collect(),
-        read_write: [&config.key, &config.grant].into_iter().flatten().flat_map(|file| folders(file)).collect(),
+        // Grants to stay and a new epoch's group key are written beside the old ones.
+        read_write: [&config.key, &config.grant, &config.group_key]
+            .into_iter()
+            .flatten()
+            .flat_map(|file| folders(file))
+            .collect(),
         ..Needs::default()
     })
 }

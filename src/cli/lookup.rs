@@ -64,6 +64,7 @@ impl Lookup {
                 true => asked.find(async |client, introducer| client.evidence(introducer, node).await).await?,
                 false => None,
             };
+            asked.tell_epoch().await;
             Ok((record, evidence))
         })?;
         if self.json {

@@ -69,6 +69,8 @@ mod publish;
 mod record_file;
 #[cfg(feature = "rehearse")]
 mod rehearse;
+#[cfg(feature = "client")]
+mod rekey;
 mod sandbox_check;
 #[cfg(feature = "server")]
 mod serve;

@@ -5,17 +5,20 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 
 use super::{
-    failure::{Exit, Failure},
+    failure::{Exit, Failure, system},
     grant_file,
     keygen::{self, Keygen, seed},
     output,
     proxy::Reaches,
-    publish, record_file, show,
+    publish, record_file,
+    rekey::{self, Adopted},
+    show,
 };
 use crate::{
     ambient,
+    client::{Client, Introducer},
     config::NodeConfig,
-    keys::{self, SeqCounter},
+    keys::{self, KeyFileError, SeqCounter},
     record::{ContactRecord, Lifetime, NodeId, NodeSecret, Seq, Timestamp, VerifiedRecord},
 };
 
@@ -29,6 +32,8 @@ pub(super) enum Node {
     Publish(publish::Publish),
     /// Take the node's record back
     Withdraw(publish::Withdraw),
+    /// Fetch the key of a sealed grid's newest epoch
+    Rekey(rekey::Rekey),
     /// Show a signed record, or a node's id
     Show(show::Show),
 }
@@ -55,6 +60,7 @@ impl Node {
         match self {
             Self::Publish(command) => Some(command),
             Self::Withdraw(command) => Some(command),
+            Self::Rekey(command) => Some(command),
             Self::Keygen(_) | Self::Sign(_) | Self::Show(_) => None,
         }
     }
@@ -76,6 +82,7 @@ impl Node {
             Self::Sign(arguments) => arguments.run(),
             Self::Publish(arguments) => arguments.run(),
             Self::Withdraw(arguments) => arguments.run(),
+            Self::Rekey(arguments) => arguments.run(),
             Self::Show(arguments) => arguments.run(),
         }
     }
@@ -110,6 +117,16 @@ impl Signer {
         Ok(Self { secret: keys::load_node(key)?, counter: SeqCounter::open(key)? })
     }
 
+    /// In a sealed grid: takes the key of a new epoch first, if there is one. Without it what is known is used, and told.
+    pub(super) async fn adopt_key(&self, config: &NodeConfig, client: &Client, introducers: &[Introducer]) {
+        let Some(group) = &config.group_key else { return };
+        match rekey::adopt(client, introducers, group, &self.secret).await {
+            Ok(Adopted::New(epoch)) => output::say(format_args!("The grid has a new key, of epoch {epoch}.")),
+            Ok(Adopted::Known(_) | Adopted::Nothing) => {}
+            Err(failure) => output::say(format_args!("No newer group key could be fetched: {failure}")),
+        }
+    }
+
     /// Signs with a number above every earlier one and above `seq`.
     pub(super) fn sign(&mut self, config: &NodeConfig, says: Says, seq: Seq) -> Result<VerifiedRecord, Failure> {
         if says == Says::Services && config.services.is_empty() {
@@ -130,10 +147,16 @@ impl Signer {
             services: if says == Says::Services { config.services.clone() } else { Vec::new() },
             grants,
         };
-        record.sign(&self.secret).map_err(|error| {
+        let unsigned = |error: &dyn std::fmt::Display| {
             Failure::new(Exit::Usage, format_args!("the record can't be signed: {error}"))
                 .hint("shorten what the configuration says")
-        })
+        };
+        let Some(path) = &config.group_key else { return record.sign(&self.secret).map_err(|error| unsigned(&error)) };
+        // Read each time: a new epoch may have come.
+        let group = keys::load_group(path)?;
+        let key = group.newest().ok_or_else(|| KeyFileError::GroupKeys(path.clone()))?;
+        let nonce = ambient::random().map_err(system("no randomness for a sealed record"))?;
+        record.seal(key, nonce, &self.secret).map_err(|error| unsigned(&error))
     }
 }
 

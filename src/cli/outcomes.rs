@@ -9,7 +9,7 @@ use super::{
 use crate::{
     client::{ClientError, Introducer},
     protocol::RefusalCode,
-    record::VerifiedRecord,
+    record::{VerifiedEnvelope, VerifiedRecord},
 };
 
 /// A record, and who has it.
@@ -90,7 +90,7 @@ const fn severity(failure: &Failure) -> u8 {
 /// Why an introducer does not have the record.
 pub(super) enum Refusal {
     /// It has a newer one, or another with the same number.
-    Outdone(VerifiedRecord),
+    Outdone(VerifiedEnvelope),
     /// It refuses.
     Code(RefusalCode),
     /// It wants to be asked later.
@@ -156,6 +156,9 @@ pub(super) const fn reason(code: RefusalCode) -> &'static str {
         RefusalCode::NotListed => "the introducer's operator does not list this node; ask for it",
         RefusalCode::IssuerFull => {
             "too many nodes rest on whoever granted to this one; ask for a grant by somebody else"
+        }
+        RefusalCode::Sealing => {
+            "the grid is sealed and the record is not, or the other way round: a node of a sealed grid names `group_key`"
         }
         RefusalCode::InvitationUsed => "the invitation was used for another node; ask for another one",
         RefusalCode::Full => "the introducer is full; try later, or use another one",

@@ -23,7 +23,7 @@ use crate::{
     client::{Client, Introducer, Published},
     config::NodeConfig,
     protocol::RefusalCode,
-    record::{ContactRecord, VerifiedRecord},
+    record::VerifiedRecord,
 };
 
 /// Tries at a busy introducer before giving it up for now.
@@ -78,8 +78,8 @@ impl Publish {
         let publisher = Publisher::new(&config, &self.proxy)?;
         let outcomes = match &self.record {
             Some(path) => {
-                let record = record_file::read(path)?;
-                refuse_unfit(record.claims(), &config)?;
+                let record = record_file::read(path, Some(&config))?;
+                refuse_unfit(&record, &config)?;
                 block_on(async { Ok(publisher.publish(&record, None).await) })?
             }
             None => publisher.sign_and_publish(&config, Says::Services)?,
@@ -116,7 +116,7 @@ impl Reaches for Publish {
         let config = if self.stay { stay::load(&self.config)? } else { NodeConfig::load(&self.config)? };
         Publisher::new(&config, &self.proxy)?;
         match &self.record {
-            Some(path) => refuse_unfit(record_file::read(path)?.claims(), &config),
+            Some(path) => refuse_unfit(&record_file::read(path, Some(&config))?, &config),
             None => Signer::open(&config).map(drop),
         }
     }
@@ -143,10 +143,17 @@ impl Reaches for Withdraw {
 }
 
 /// What an introducer of this configuration would refuse does not leave the machine: the record may be meant for others.
-fn refuse_unfit(claims: &ContactRecord, config: &NodeConfig) -> Result<(), Failure> {
+fn refuse_unfit(record: &VerifiedRecord, config: &NodeConfig) -> Result<(), Failure> {
+    let claims = record.claims();
     let unfit = |why: &str, hint: &str| Err(Failure::new(Exit::Usage, why).hint(hint));
     if claims.grid != config.grid {
         return unfit("the record is for another grid", "nothing was sent; name the configuration of that grid");
+    }
+    if record.is_sealed() != config.group_key.is_some() {
+        return unfit(
+            "the record is in clear and the configuration is of a sealed grid, or the other way round",
+            "nothing was sent; sign a new one with this configuration",
+        );
     }
     if claims.expires() <= ambient::wall() {
         return unfit("the record has expired", "nothing was sent; sign a new one, and check `date -u`");
@@ -182,16 +189,21 @@ impl Publisher {
 
     fn sign_and_publish(&self, config: &NodeConfig, says: Says) -> Result<Outcomes, Failure> {
         let mut signer = Signer::open(config)?;
-        block_on(async {
-            self.take_confirmation(config).await?;
-            let record = signer.sign(config, says, 0)?;
-            Ok(self.publish(&record, Some(Resign { signer: &mut signer, config, says })).await)
-        })
+        block_on(self.sign_and_offer(&mut signer, config, says))
     }
 
-    /// For a node that came by an invitation: grants to stay, if there are any by now.
-    pub(super) async fn take_confirmation(&self, config: &NodeConfig) -> Result<(), Failure> {
-        confirmed::take(config, &self.client, &self.introducers).await
+    /// Signs a new record, with the grants to stay of a node that came by an invitation and under the newest key where the
+    /// grid is sealed, and offers it to each.
+    pub(super) async fn sign_and_offer(
+        &self,
+        signer: &mut Signer,
+        config: &NodeConfig,
+        says: Says,
+    ) -> Result<Outcomes, Failure> {
+        confirmed::take(config, &self.client, &self.introducers).await?;
+        signer.adopt_key(config, &self.client, &self.introducers).await;
+        let record = signer.sign(config, says, 0)?;
+        Ok(self.publish(&record, Some(Resign { signer, config, says })).await)
     }
 
     /// Offers `record` to each. Where a newer one is known, the counter goes on from it and everybody gets the newer one.

@@ -9,7 +9,9 @@ use super::{
 use crate::{
     ambient,
     armor::{self, ArmorError, ArmorProblem},
-    record::{SignedRecord, VerifiedRecord},
+    config::NodeConfig,
+    keys,
+    record::{GroupKeys, OpenError, SEALED_RECORD_VERSION, SealedRecord, SignedRecord, VerifiedRecord},
 };
 
 /// Why a text is not a record file.
@@ -19,6 +21,10 @@ enum Problem {
     Text(#[from] ArmorProblem),
     #[error("{0}")]
     Record(#[from] crate::record::RecordDecodeError),
+    #[error("it is sealed, and no group key was given to read it with")]
+    Sealed,
+    #[error("{0}")]
+    Open(#[from] crate::record::OpenError),
     #[error("{0}")]
     Signature(#[from] crate::record::SignatureError),
 }
@@ -28,7 +34,11 @@ enum Problem {
 /// # Errors
 /// What exists and is no record file is never touched: it could be the key.
 pub(super) fn write(path: &Path, record: &VerifiedRecord) -> Result<(), Failure> {
-    let comments = output::text(record, ambient::wall());
+    let comments = match record.is_sealed() {
+        // What is sealed must not stand beside it in clear.
+        true => format!("{}\nrecord {}, sealed", record.claims().node, record.claims().seq),
+        false => output::text(record, ambient::wall()),
+    };
     armor::save(path, armor::RECORD, &comments, record.bytes()).map_err(|error| match error {
         ArmorError::Io { path, error } => system(format!("can't write {}", path.display()))(error),
         _ => Failure::new(Exit::Usage, format_args!("{} exists and is no record file", path.display()))
@@ -36,24 +46,33 @@ pub(super) fn write(path: &Path, record: &VerifiedRecord) -> Result<(), Failure>
     })
 }
 
-/// Reads and verifies a record file.
+/// Reads and verifies a record file; `config` names the group keys that open a sealed one.
 ///
 /// # Errors
 /// A file that is not whole, or not a record.
-pub(super) fn read(path: &Path) -> Result<VerifiedRecord, Failure> {
+pub(super) fn read(path: &Path, config: Option<&NodeConfig>) -> Result<VerifiedRecord, Failure> {
+    let group = config.and_then(|config| config.group_key.as_deref()).map(keys::load_group).transpose()?;
     let unusable = |problem: String| {
-        Failure::new(Exit::Usage, problem).hint("make one with `anteroom node sign --config node.toml --out FILE`")
+        Failure::new(Exit::Usage, problem).hint(
+            "make one with `anteroom node sign --config node.toml --out FILE`; a sealed one takes the `group_key` of a --config",
+        )
     };
     let no_record = |problem: Problem| unusable(format!("{} is not a signed record: {problem}", path.display()));
     let bytes = armor::load(path, armor::RECORD).map_err(|error| match error {
         ArmorError::Text { problem, .. } => no_record(problem.into()),
         error => unusable(error.to_string()),
     })?;
-    verify(&bytes).map_err(no_record)
+    verify(&bytes, group.as_ref()).map_err(no_record)
 }
 
-fn verify(bytes: &[u8]) -> Result<VerifiedRecord, Problem> {
-    Ok(SignedRecord::decode(bytes)?.verify()?)
+fn verify(bytes: &[u8], group: Option<&GroupKeys>) -> Result<VerifiedRecord, Problem> {
+    if bytes.first() != Some(&SEALED_RECORD_VERSION) {
+        return Ok(SignedRecord::decode(bytes)?.verify()?);
+    }
+    let record = SealedRecord::decode(bytes)?.verify()?;
+    let group = group.ok_or(Problem::Sealed)?;
+    let key = group.of(record.claims().epoch).ok_or(OpenError::Epoch)?;
+    Ok(record.open(key)?)
 }
 
 #[cfg(test)]
@@ -68,7 +87,7 @@ mod tests {
     }
 
     fn parse(text: &str) -> Result<VerifiedRecord, Problem> {
-        verify(&armor::decode(text, armor::RECORD)?)
+        verify(&armor::decode(text, armor::RECORD)?, None)
     }
 
     fn record() -> VerifiedRecord {

@@ -8,12 +8,12 @@ use super::{failure::Failure, labels::Labels, output, record_file};
 use crate::{config::NodeConfig, keys};
 
 #[derive(Args)]
-#[group(required = true, multiple = false)]
+#[group(required = true, multiple = true)]
 pub(super) struct Source {
     /// A signed record's file
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
-    /// A node's configuration: shows its id and its counter
+    /// A node's configuration: shows its id and its counter; with --record: opens a sealed one with its group key
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 }
@@ -33,12 +33,13 @@ pub(super) struct Show {
 
 impl Show {
     pub(super) fn run(self) -> Result<(), Failure> {
+        let config = self.source.config.as_deref().map(NodeConfig::load).transpose()?;
         if let Some(path) = &self.source.record {
-            let record = record_file::read(path)?;
-            Labels::open(self.petnames.as_deref())?.tell(&record, self.json)?;
+            let record = record_file::read(path, config.as_ref())?;
+            let petnames = self.petnames.as_deref().or(config.as_ref().and_then(|config| config.petnames.as_deref()));
+            return Labels::open(petnames)?.tell(&record, self.json);
         }
-        if let Some(path) = &self.source.config {
-            let config = NodeConfig::load(path)?;
+        if let Some(config) = config {
             let key = super::node::key_path(&config)?;
             let node = keys::load_node(key)?.id();
             let seq = keys::last_seq(key)?;

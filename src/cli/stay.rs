@@ -82,9 +82,7 @@ async fn keep(
 /// A new record for everybody.
 async fn publish(config: &NodeConfig, proxy: &Proxy, signer: &mut Signer) -> Result<Outcomes, Failure> {
     let publisher = Publisher::new(config, proxy)?;
-    publisher.take_confirmation(config).await?;
-    let record = signer.sign(config, Says::Services, 0)?;
-    Ok(publisher.publish(&record, Some(Resign { signer, config, says: Says::Services })).await)
+    publisher.sign_and_offer(signer, config, Says::Services).await
 }
 
 /// Until the next record is due: the same one for who does not have it yet.

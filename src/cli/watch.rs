@@ -36,6 +36,7 @@ impl Watch {
                         self.tell(&event, &mut labels)?;
                         if event == Event::CaughtUp {
                             asked.tell_stale();
+                            asked.tell_epoch().await;
                         }
                     }
                     Err(crate::client::ClientError::Ended) => return Ok(()),

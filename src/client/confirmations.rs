@@ -4,7 +4,7 @@ use super::{Client, ClientError, Delivered, Introducer, error, isolation::Role};
 use crate::{
     grid::{GrantBundle, KnownGrants, VerifiedChain},
     protocol::{Blob, DocumentKind, Request, Response},
-    record::{NodeId, VerifiedRecord},
+    record::{NodeId, VerifiedEnvelope},
 };
 
 /// Grants that an introducer had for a node.
@@ -75,7 +75,7 @@ impl Client {
         &self,
         introducer: &Introducer,
         invitation: NodeId,
-    ) -> Result<Option<[VerifiedRecord; 2]>, ClientError> {
+    ) -> Result<Option<[VerifiedEnvelope; 2]>, ClientError> {
         let request = Request::Evidence { node: *invitation.as_bytes() };
         let read = |response: Response<'_>| match response {
             Response::Evidence { pair } => {

@@ -1,11 +1,15 @@
-//! What the grid's key signed for everybody, brought to an introducer and asked of it: the list of revoked keys.
+//! What the grid's key signed for everybody, brought to an introducer and asked of it: the list of revoked keys, and the
+//! newest key of a sealed grid.
 
 use std::time::Duration;
 
 use super::{Client, ClientError, Introducer, error, isolation::Role, shared::Shared};
 use crate::{
     ambient,
-    grid::{RevocationList, SignedRevocations, VerifiedRevocations},
+    grid::{
+        RevocationList, SignedDocument, SignedKeyEpoch, SignedRevocations, VerifiedDocument, VerifiedKeyEpoch,
+        VerifiedRevocations,
+    },
     protocol::{Blob, DocumentKind, RefusalCode, Request, Response},
     record::{GridId, Timestamp},
 };
@@ -20,8 +24,8 @@ pub enum Delivered {
     Refused {
         /// Why.
         code: RefusalCode,
-        /// With `Stale` and `SeqConflict`: the list in force, so that whoever runs the grid can go on from it.
-        current: Option<VerifiedRevocations>,
+        /// With `Stale` and `SeqConflict`: the document in force, so that whoever runs the grid can go on from it.
+        current: Option<VerifiedDocument>,
     },
     /// Nothing was changed.
     Busy {
@@ -59,16 +63,16 @@ impl Freshness {
 }
 
 impl Client {
-    /// Brings the grid's list of revoked keys to an introducer.
+    /// Brings a document of the grid to an introducer.
     ///
     /// # Errors
     /// See [`ClientError`]. The same bytes again do no harm.
-    pub async fn bring_revocations(
-        &self,
-        introducer: &Introducer,
-        list: &VerifiedRevocations,
-    ) -> Result<Delivered, ClientError> {
-        let request = Request::PutDocument { kind: DocumentKind::REVOCATIONS, document: Blob(list.bytes()) };
+    pub async fn bring(&self, introducer: &Introducer, document: &VerifiedDocument) -> Result<Delivered, ClientError> {
+        let kind = match document {
+            VerifiedDocument::Revocations(_) => DocumentKind::REVOCATIONS,
+            VerifiedDocument::KeyEpoch(_) => DocumentKind::KEY_EPOCH,
+        };
+        let request = Request::PutDocument { kind, document: Blob(document.bytes()) };
         let grid = self.shared.settings().grid;
         let read = |response: Response<'_>| match response {
             Response::Accepted => Ok(Delivered::Accepted),
@@ -76,11 +80,22 @@ impl Client {
                 Ok(Delivered::Busy { retry_after: error::retry_after(retry_after_seconds) })
             }
             Response::Refused { code, current } => {
-                Ok(Delivered::Refused { code, current: current.and_then(|Blob(bytes)| verified(bytes, grid)) })
+                Ok(Delivered::Refused { code, current: current.and_then(|Blob(bytes)| verified(kind, bytes, grid)) })
             }
             other => Err(ClientError::unfit(&other)),
         };
         self.shared.exchange(introducer, Role::Documents, &[], &request, read).await
+    }
+
+    /// The newest key of a sealed grid, wrapped for its members, as `introducer` has it; `None` when it has none.
+    ///
+    /// # Errors
+    /// See [`ClientError`]; `Protocol` for what the grid did not sign.
+    pub async fn key_epoch(&self, introducer: &Introducer) -> Result<Option<VerifiedKeyEpoch>, ClientError> {
+        match ask(&self.shared, introducer, DocumentKind::KEY_EPOCH).await? {
+            Some(VerifiedDocument::KeyEpoch(epoch)) => Ok(Some(epoch)),
+            _ => Ok(None),
+        }
     }
 
     /// The grid's list of revoked keys, as `introducer` has it; `None` when it has none. [`Freshness::of`] tells whether a
@@ -101,17 +116,10 @@ impl Client {
 
 /// Asks for the list, and lets it decide from now on whose records are shown.
 async fn fetch(shared: &Shared, introducer: &Introducer) -> Result<Option<VerifiedRevocations>, ClientError> {
-    let request = Request::GetDocument { kind: DocumentKind::REVOCATIONS };
-    let grid = shared.settings().grid;
-    let read = |response: Response<'_>| match response {
-        Response::Document { document: None } => Ok(None),
-        Response::Document { document: Some(Blob(bytes)) } => match verified(bytes, grid) {
-            Some(list) => Ok(Some(list)),
-            None => Err(ClientError::Protocol("a list of revoked keys that the grid did not sign")),
-        },
-        other => Err(ClientError::unfit(&other)),
+    let list = match ask(shared, introducer, DocumentKind::REVOCATIONS).await? {
+        Some(VerifiedDocument::Revocations(list)) => Some(list),
+        _ => None,
     };
-    let list = shared.exchange(introducer, Role::Documents, &[], &request, read).await?;
     if let Some(members) = shared.sieve().members() {
         members.remember(introducer, shared.hour());
         if let Some(list) = &list {
@@ -119,6 +127,25 @@ async fn fetch(shared: &Shared, introducer: &Introducer) -> Result<Option<Verifi
         }
     }
     Ok(list)
+}
+
+/// The newest document of a kind.
+async fn ask(
+    shared: &Shared,
+    introducer: &Introducer,
+    kind: DocumentKind,
+) -> Result<Option<VerifiedDocument>, ClientError> {
+    let request = Request::GetDocument { kind };
+    let grid = shared.settings().grid;
+    let read = |response: Response<'_>| match response {
+        Response::Document { document: None } => Ok(None),
+        Response::Document { document: Some(Blob(bytes)) } => match verified(kind, bytes, grid) {
+            Some(document) => Ok(Some(document)),
+            None => Err(ClientError::Protocol("a document that the grid did not sign")),
+        },
+        other => Err(ClientError::unfit(&other)),
+    };
+    shared.exchange(introducer, Role::Documents, &[], &request, read).await
 }
 
 /// In a granted grid: the list, before anything else is read. Once an hour is enough where the introducer itself hides
@@ -131,8 +158,11 @@ pub(super) async fn refresh(shared: &Shared, introducer: &Introducer, hourly: bo
     Ok(())
 }
 
-/// A list that the grid did sign.
-fn verified(bytes: &[u8], grid: GridId) -> Option<VerifiedRevocations> {
-    let list = SignedRevocations::decode(bytes).ok().filter(|list| list.list().grid == grid)?;
-    list.verify().ok()
+/// A document that the grid did sign.
+fn verified(kind: DocumentKind, bytes: &[u8], grid: GridId) -> Option<VerifiedDocument> {
+    let document = match kind {
+        DocumentKind::KEY_EPOCH => SignedDocument::KeyEpoch(SignedKeyEpoch::decode(bytes).ok()?),
+        _ => SignedDocument::Revocations(SignedRevocations::decode(bytes).ok()?),
+    };
+    if document.head().grid == grid { document.verify().ok() } else { None }
 }

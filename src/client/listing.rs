@@ -46,16 +46,17 @@ impl Listing {
         service: Option<ServiceName>,
         since: Option<Timestamp>,
     ) -> Result<Self, ClientError> {
+        let listed_by = sieve.listed_by(service.as_ref());
         let request = Request::List {
-            service: service.as_ref().map(ServiceName::as_str),
+            service: listed_by.as_ref().map(ServiceName::as_str),
             since_hours: since.map(Timestamp::hours),
             credit_pages: CREDIT_PAGES_WINDOW,
         };
         connection.send(&request).await?;
         Ok(Self {
+            asked: sieve.asked(service, since),
             connection,
             sieve,
-            asked: Asked::listing(service, since),
             deadlines,
             waiting: VecDeque::new(),
             credit_pages: CREDIT_PAGES_WINDOW,

@@ -64,7 +64,9 @@ impl Members {
     /// The chain of a record, which allows what it says; signatures are still to be checked.
     pub(super) fn read(&self, claims: &ContactRecord) -> Result<Chain, DropReason> {
         let chain = Chain::read(&claims.grid, &claims.node, &claims.grants).map_err(|_| DropReason::Grant)?;
-        if !chain.rights().admit(claims) || claims.expires() > chain.expires() {
+        if !chain.rights().admit(claims.services.iter().map(|service| &service.name))
+            || claims.expires() > chain.expires()
+        {
             return Err(DropReason::Grant);
         }
         match &*locked(&self.newest) {

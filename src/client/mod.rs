@@ -3,7 +3,8 @@
 //! Everything an introducer sends is a claim. A record is shown when it is of the grid, was asked for, holds by the own
 //! clock, contains admitted addresses alone, and its node signed it; what fails is dropped and counted
 //! ([`Client::dropped`]). Where the grid lets in whom it granted it ([`ClientSettings::granted`]), the grid's list of revoked
-//! keys is asked for first, and only records whose grants hold are shown. Each role has circuits of its own, renewed hourly, so that an introducer can't tell that who
+//! keys is asked for first, and only records whose grants hold are shown. Where the grid is sealed
+//! ([`ClientSettings::group_keys`]), records are opened here, and only those that open are shown. Each role has circuits of its own, renewed hourly, so that an introducer can't tell that who
 //! publishes also reads. A question costs one round trip, on a stream that is open already or with the connection itself.
 //!
 //! ```no_run
@@ -59,7 +60,7 @@ pub use subscription::{Event, Subscription};
 
 use crate::{
     protocol::{About, Blob, LookupMode, RefusalCode, Request, Response},
-    record::{GridId, NodeId, ServiceName, Timestamp, VerifiedRecord},
+    record::{Epoch, GridId, NodeId, ServiceName, Timestamp, VerifiedEnvelope, VerifiedRecord},
 };
 
 /// Who asks introducers.
@@ -84,7 +85,7 @@ pub enum Published {
         /// Why.
         code: RefusalCode,
         /// With `Stale` and `SeqConflict`: what the node signed earlier. It may be expired; its seq is what counts.
-        current: Option<VerifiedRecord>,
+        current: Option<VerifiedEnvelope>,
     },
     /// Nothing was changed.
     Busy {
@@ -111,6 +112,11 @@ impl Client {
     /// What was received and not shown so far, over all operations and identities.
     pub fn dropped(&self) -> Dropped {
         self.shared.sieve().tally().dropped()
+    }
+
+    /// Can records of this epoch be read? `None` where the grid is not sealed.
+    pub fn reads_epoch(&self, epoch: Epoch) -> Option<bool> {
+        self.shared.sieve().reads(epoch)
     }
 
     /// The rules of an introducer: its claims, but for the grid, which must be the one of the settings.

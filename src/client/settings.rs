@@ -1,8 +1,11 @@
 //! What a caller decides before the first question.
 
-use std::{path::PathBuf, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use crate::record::{AddressKinds, GridId};
+use crate::{
+    record::{AddressKinds, GridId, GroupKeys},
+    redact::Redacted,
+};
 
 /// Bits of a hashed node id a client sends unless its user says otherwise. With the 16 records a shelf is meant to hold,
 /// 16 bits serve a grid of a million nodes; an introducer that asks for more learns no more than that.
@@ -23,6 +26,8 @@ pub struct ClientSettings {
     /// Show only nodes with grants that lead back to the grid's key and are not revoked, whatever an introducer lists. For
     /// grids that let in whom they granted it; `false` by default.
     pub granted: bool,
+    /// In a sealed grid: what opens its records, of which alone are shown then; `None` by default.
+    pub group_keys: Option<Redacted<Arc<GroupKeys>>>,
     /// Never more bits of a lookup than this, whatever an introducer asks for. [`LOOKUP_BITS_EXACT`] allows exact lookups.
     pub lookup_bits_max: u16,
     /// How long anything may take.
@@ -37,6 +42,7 @@ impl ClientSettings {
             grid,
             addresses: AddressKinds::default(),
             granted: false,
+            group_keys: None,
             lookup_bits_max: LOOKUP_BITS_MAX_DEFAULT,
             deadlines: Deadlines::default(),
         }

@@ -159,8 +159,9 @@ impl Follower {
     async fn open(&self) -> Result<Connection, ClientError> {
         documents::refresh(&self.shared, &self.introducer, false).await?;
         let mut connection = self.shared.open(&self.introducer, Role::Read).await?;
+        let listed_by = self.shared.sieve().listed_by(self.service.as_ref());
         let request = Request::Watch {
-            service: self.service.as_ref().map(ServiceName::as_str),
+            service: listed_by.as_ref().map(ServiceName::as_str),
             since_hours: self.resume_from(ambient::wall()).map(Timestamp::hours),
         };
         connection.send(&request).await?;
@@ -228,9 +229,15 @@ impl Follower {
         let record = sieve.current(bytes, &Asked::All, ambient::wall())?;
         let claims = record.claims();
         let offered = self.service.as_ref().is_none_or(|name| offers(claims, name));
-        if from_nothing && !offered && !self.seen.knows(&claims.node) {
-            sieve.tally().count(DropReason::NotAsked);
-            return None;
+        if !offered && !self.seen.knows(&claims.node) {
+            // An introducer of a sealed grid can't tell whom a change concerns, and was asked for all while epochs overlap.
+            if sieve.is_sealed() && self.since.is_none() {
+                return None;
+            }
+            if from_nothing {
+                sieve.tally().count(DropReason::NotAsked);
+                return None;
+            }
         }
         let keys = sieve.members().map_or_else(Box::default, |_| members::keys(claims));
         if self.seen.advance(claims.node, claims.seq, keys).is_none() {

@@ -141,6 +141,7 @@ struct RawIntroducer {
     state: Option<PathBuf>,
     carrier: Option<String>,
     sandbox: Option<String>,
+    sealed: Option<bool>,
     #[serde(default)]
     admission: RawAdmission,
     #[serde(default)]
@@ -190,6 +191,7 @@ impl RawIntroducer {
         let mut policy = Policy::new(grid);
         policy.admission = self.admission.parse()?;
         policy.addresses = self.addresses.parse();
+        policy.sealed = self.sealed.unwrap_or_default();
         self.limits.parse_policy(&mut policy)?;
         let add = "state = \"state\"";
         let state = self.state.ok_or_else(|| Bad::new("state", KeyProblem::Missing { add }))?;

@@ -60,6 +60,8 @@ pub struct NodeConfig {
     pub granted: bool,
     /// File of the owner's names for nodes.
     pub petnames: Option<PathBuf>,
+    /// File of the group keys, where the grid is sealed.
+    pub group_key: Option<PathBuf>,
     /// Sorted by name, each name once.
     pub services: Vec<Service>,
 }
@@ -97,6 +99,7 @@ struct RawNode {
     lifetime_hours: Option<i64>,
     granted: Option<bool>,
     petnames: Option<PathBuf>,
+    group_key: Option<PathBuf>,
     #[serde(default)]
     addresses: RawAddresses,
     #[serde(default)]
@@ -149,6 +152,7 @@ impl RawNode {
             addresses,
             granted: self.granted.unwrap_or_default(),
             petnames: self.petnames.map(|petnames| beside(file, &petnames)),
+            group_key: self.group_key.map(|key| beside(file, &key)),
             services: parse_services(&self.service, addresses)?,
         })
     }

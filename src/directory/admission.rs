@@ -4,8 +4,8 @@ use alloc::sync::Arc;
 
 use super::{Roll, clock::CLOCK_SKEW_HOURS_MAX, entry::Entry};
 use crate::{
-    grid::{Chain, ChainError, Rights, VerifiedRevocations},
-    record::{AddressKind, AddressKinds, ContactRecord, GridId, NodeId, Seq, Timestamp},
+    grid::{Chain, ChainError, Rights, ServiceSet, VerifiedRevocations},
+    record::{AddressKind, AddressKinds, GridId, NodeId, Outline, Seq, Timestamp},
 };
 
 /// Who may publish.
@@ -27,6 +27,8 @@ pub struct Policy {
     pub grid: GridId,
     /// Who may publish.
     pub admission: AdmissionPolicy,
+    /// Records are sealed, every one of them; else none is.
+    pub sealed: bool,
     /// Which kinds of addresses may be in a record.
     pub addresses: AddressKinds,
     /// Keys kept at most, each with its record of at most 2 KiB.
@@ -49,6 +51,7 @@ impl Policy {
         Self {
             grid,
             admission: AdmissionPolicy::Open,
+            sealed: false,
             addresses: AddressKinds { onion: true, i2p: true, clearnet: false },
             records_max: 100_000,
             new_keys_per_hour_max: 10_000,
@@ -67,6 +70,9 @@ pub enum Rejection {
     /// Signed for another grid.
     #[error("the record is for another grid")]
     WrongGrid,
+    /// In clear for a sealed grid, or sealed for one that is not.
+    #[error("the grid is sealed and the record is not, or the other way round")]
+    Sealing,
     /// An open grid has no use for grants, and does not store them.
     #[error("the grid is open: records carry no grants here")]
     Grants,
@@ -156,20 +162,25 @@ pub enum Rejection {
     },
 }
 
-pub(super) fn refuse_wrong_grid(policy: &Policy, claims: &ContactRecord) -> Result<(), Rejection> {
+pub(super) fn refuse_wrong_grid(policy: &Policy, claims: &Outline) -> Result<(), Rejection> {
     if claims.grid == policy.grid { Ok(()) } else { Err(Rejection::WrongGrid) }
 }
 
-pub(super) fn refuse_grants(claims: &ContactRecord) -> Result<(), Rejection> {
+/// What is in clear must not even be kept where members trust that nothing is.
+pub(super) fn refuse_sealing(policy: &Policy, claims: &Outline) -> Result<(), Rejection> {
+    if claims.sealed == policy.sealed { Ok(()) } else { Err(Rejection::Sealing) }
+}
+
+pub(super) fn refuse_grants(claims: &Outline) -> Result<(), Rejection> {
     if claims.grants.is_empty() { Ok(()) } else { Err(Rejection::Grants) }
 }
 
-pub(super) fn refuse_without_grant(claims: &ContactRecord) -> Result<(), Rejection> {
+pub(super) fn refuse_without_grant(claims: &Outline) -> Result<(), Rejection> {
     if claims.grants.is_empty() { Err(Rejection::NoGrant) } else { Ok(()) }
 }
 
 /// A record ends with its grants at the latest: so it ends for everybody who has it, by each one's own clock.
-pub(super) fn refuse_grant_time(wall: Timestamp, chain: &Chain, claims: &ContactRecord) -> Result<(), Rejection> {
+pub(super) fn refuse_grant_time(wall: Timestamp, chain: &Chain, claims: &Outline) -> Result<(), Rejection> {
     if chain.issued() > wall.plus_hours(CLOCK_SKEW_HOURS_MAX) {
         return Err(Rejection::IssuedInFuture);
     }
@@ -187,20 +198,29 @@ pub(super) fn refuse_revoked(revocations: Option<&VerifiedRevocations>, keys: &[
     }
 }
 
-pub(super) fn refuse_rights(rights: &Rights, claims: &ContactRecord) -> Result<(), Rejection> {
-    if rights.admit(claims) { Ok(()) } else { Err(Rejection::Rights) }
+/// What a sealed record offers, its readers judge: only they can.
+pub(super) fn refuse_rights(rights: &Rights, claims: &Outline) -> Result<(), Rejection> {
+    match claims.services() {
+        Some(services) if !rights.admit(services) => Err(Rejection::Rights),
+        _ => Ok(()),
+    }
 }
 
-pub(super) fn refuse_unlisted(roll: &Roll, claims: &ContactRecord) -> Result<(), Rejection> {
+pub(super) fn refuse_unlisted(roll: &Roll, claims: &Outline) -> Result<(), Rejection> {
     let Some(services) = roll.services(&claims.node) else {
         return Err(Rejection::NotListed);
     };
-    let admitted = claims.services.iter().all(|service| services.admits(&service.name));
+    // No reader knows this list: a limit that can't be checked here would be none.
+    let admitted = match claims.services() {
+        Some(offered) => offered.iter().all(|name| services.admits(name)),
+        None => *services == ServiceSet::Any,
+    };
     if admitted { Ok(()) } else { Err(Rejection::Rights) }
 }
 
-pub(super) fn refuse_addresses(policy: &Policy, claims: &ContactRecord) -> Result<(), Rejection> {
-    match claims.addresses().map(crate::record::Address::kind).find(|kind| !policy.addresses.admits(*kind)) {
+pub(super) fn refuse_addresses(policy: &Policy, claims: &Outline) -> Result<(), Rejection> {
+    let every = [AddressKind::Onion, AddressKind::I2p, AddressKind::Clearnet];
+    match every.into_iter().find(|kind| claims.addresses.admits(*kind) && !policy.addresses.admits(*kind)) {
         Some(kind) => Err(Rejection::AddressKind(kind)),
         None => Ok(()),
     }
@@ -211,7 +231,7 @@ pub(super) fn refuse_addresses(policy: &Policy, claims: &ContactRecord) -> Resul
 pub(super) fn refuse_time_window(
     wall: Timestamp,
     forgotten_until: Timestamp,
-    claims: &ContactRecord,
+    claims: &Outline,
 ) -> Result<(), Rejection> {
     if claims.issued > wall.plus_hours(CLOCK_SKEW_HOURS_MAX) {
         return Err(Rejection::IssuedInFuture);

@@ -4,7 +4,7 @@ use alloc::{boxed::Box, sync::Arc, vec::Vec};
 
 use super::{Now, Rejection, feed::Position};
 use crate::record::{
-    AddressKind, AddressKinds, ContactRecord, NodeId, SECONDS_PER_HOUR, Seq, ServiceName, SignedRecord, Timestamp,
+    AddressKind, AddressKinds, NodeId, Outline, SECONDS_PER_HOUR, Seq, ServiceName, SignedEnvelope, Timestamp,
 };
 
 /// Withdrawals a key may make in an hour beyond its ordinary updates: taking back must not fail for want of quota.
@@ -24,13 +24,13 @@ pub(super) struct Entry {
     pub(super) keys: Box<[NodeId]>,
     /// Hidden by policy or by a revocation, and kept as a floor.
     pub(super) barred: bool,
-    kinds: u8,
+    kinds: AddressKinds,
 }
 
 impl Entry {
     pub(super) fn new(
         record: Arc<[u8]>,
-        claims: &ContactRecord,
+        claims: &Outline,
         floor_until: Timestamp,
         updates: Option<Updates>,
         keys: Box<[NodeId]>,
@@ -44,7 +44,7 @@ impl Entry {
             updates: updates.unwrap_or_default(),
             keys,
             barred: false,
-            kinds: claims.addresses().fold(0, |kinds, address| kinds | bit(address.kind())),
+            kinds: claims.addresses,
         }
     }
 
@@ -53,7 +53,7 @@ impl Entry {
         let every = [AddressKind::Onion, AddressKind::I2p, AddressKind::Clearnet];
         !self.barred
             && now < self.expires
-            && every.into_iter().all(|kind| self.kinds & bit(kind) == 0 || admitted.admits(kind))
+            && every.into_iter().all(|kind| !self.kinds.admits(kind) || admitted.admits(kind))
     }
 
     /// Whose it is, read from where every record of this version has it.
@@ -62,21 +62,14 @@ impl Entry {
         rest.first_chunk().copied().map(NodeId::from_bytes)
     }
 
-    /// The services it offers, read from the bytes again: an entry keeps no second copy of them.
-    pub(super) fn services(&self) -> Vec<ServiceName> {
-        SignedRecord::decode(&self.record).map(|record| service_names(record.claims())).unwrap_or_default()
+    /// What it is listed by, read from the bytes again: an entry keeps no second copy of it.
+    pub(super) fn names(&self) -> Vec<ServiceName> {
+        SignedEnvelope::decode(&self.record).map(|record| record.claims().names().to_vec()).unwrap_or_default()
     }
-}
 
-pub(super) fn service_names(claims: &ContactRecord) -> Vec<ServiceName> {
-    claims.services.iter().map(|service| service.name.clone()).collect()
-}
-
-const fn bit(kind: AddressKind) -> u8 {
-    match kind {
-        AddressKind::Onion => 1,
-        AddressKind::I2p => 2,
-        AddressKind::Clearnet => 4,
+    /// What everybody may know of it, read from the bytes again.
+    pub(super) fn outline(&self) -> Option<Outline> {
+        SignedEnvelope::decode(&self.record).ok().map(|record| record.claims().clone())
     }
 }
 

@@ -43,7 +43,7 @@ pub struct Gap;
 pub enum Filter {
     /// Every one, withdrawals included.
     All,
-    /// Those that offer a service; after the start of the listing also those that ceased to.
+    /// Those that are listed by the name of a service, or by its tag; after the start of the listing also those that ceased to.
     Service(ServiceName),
 }
 

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     grid::{Chain, GrantBundle},
-    record::{ContactRecord, NodeId, SignedRecord, Timestamp},
+    record::{NodeId, Outline, SignedEnvelope, Timestamp},
 };
 
 /// Invitations remembered: some 5 KiB each. A grid of friends has a few at a time.
@@ -42,7 +42,7 @@ pub struct InvitationUse {
 impl InvitationUse {
     /// Of a record that is known to hold; `None` when it rests on no invitation.
     fn of(first: Arc<[u8]>) -> Option<Self> {
-        let record = SignedRecord::decode(&first).ok()?;
+        let record = SignedEnvelope::decode(&first).ok()?;
         let claims = record.claims();
         let chain = Chain::read(&claims.grid, &claims.node, &claims.grants).ok()?;
         let invitation = chain.invitation()?;
@@ -166,7 +166,7 @@ impl Directory {
         &self,
         rejection: Rejection,
         standing: &Standing,
-        claims: &ContactRecord,
+        claims: &Outline,
         second: Arc<[u8]>,
     ) -> Result<Admission, Rejection> {
         let Some(invitation) = standing.invitation.filter(|_| matches!(rejection, Rejection::InvitationUsed)) else {

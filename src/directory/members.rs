@@ -4,8 +4,8 @@ use alloc::{boxed::Box, collections::BTreeMap};
 
 use super::{AdmissionPolicy, Directory, Now, Policy, Rejection, admission, entry::Entry, invited::Invited};
 use crate::{
-    grid::{Chain, KnownGrants, VerifiedChain, VerifiedRevocations},
-    record::{ContactRecord, NodeId, ServiceName},
+    grid::{Chain, KnownGrants, VerifiedChain, VerifiedKeyEpoch, VerifiedRevocations},
+    record::{NodeId, Outline},
 };
 
 /// Grants remembered as verified: one for each key of the usual store, with room for those that many share. 20 MB when
@@ -37,7 +37,9 @@ fn issuers(keys: &[NodeId]) -> &[NodeId] {
 pub(super) struct Members {
     pub(super) known: KnownGrants,
     pub(super) revocations: Option<VerifiedRevocations>,
-    /// A newer list is on its way to the disk.
+    /// Of a sealed grid.
+    pub(super) key_epoch: Option<VerifiedKeyEpoch>,
+    /// A newer document is on its way to the disk.
     pub(super) revising: bool,
     /// Records that rest on each issuer, those in flight among them: three issuers a record at most.
     resting: BTreeMap<NodeId, u32>,
@@ -47,7 +49,14 @@ pub(super) struct Members {
 impl Members {
     pub(super) const fn new() -> Self {
         let known = KnownGrants::new(GRANTS_KNOWN_MAX);
-        Self { known, revocations: None, revising: false, resting: BTreeMap::new(), invited: Invited::new() }
+        Self {
+            known,
+            revocations: None,
+            key_epoch: None,
+            revising: false,
+            resting: BTreeMap::new(),
+            invited: Invited::new(),
+        }
     }
 
     /// Is a record hidden by policy, or by what was revoked?
@@ -58,8 +67,7 @@ impl Members {
                 entry.keys.is_empty() || admission::refuse_revoked(self.revocations.as_ref(), &entry.keys).is_err()
             }
             AdmissionPolicy::Listed(roll) => {
-                let admitted = entry.node().and_then(|node| roll.services(&node));
-                !admitted.is_some_and(|set| entry.services().iter().all(|name: &ServiceName| set.admits(name)))
+                entry.outline().is_none_or(|claims| admission::refuse_unlisted(roll, &claims).is_err())
             }
         }
     }
@@ -108,7 +116,7 @@ impl Members {
 
 impl Directory {
     /// Everything policy asks of whoever publishes that costs no signature; the chain whose signatures are left.
-    pub(super) fn screen_member(&self, now: Now, claims: &ContactRecord) -> Result<Option<Chain>, Rejection> {
+    pub(super) fn screen_member(&self, now: Now, claims: &Outline) -> Result<Option<Chain>, Rejection> {
         match &self.policy.admission {
             AdmissionPolicy::Open => admission::refuse_grants(claims).map(|()| None),
             AdmissionPolicy::Listed(roll) => admission::refuse_unlisted(roll, claims).map(|()| None),
@@ -139,10 +147,10 @@ impl Directory {
     }
 
     /// What a kept record rests on: nothing, where its chain does not allow what it says.
-    pub(super) fn restored_keys(&mut self, claims: &ContactRecord, chain: Option<&VerifiedChain>) -> Box<[NodeId]> {
+    pub(super) fn restored_keys(&mut self, claims: &Outline, chain: Option<&VerifiedChain>) -> Box<[NodeId]> {
         let fits = |chain: &&VerifiedChain| {
             chain.keys().last() == Some(&claims.node)
-                && chain.rights().admit(claims)
+                && admission::refuse_rights(chain.rights(), claims).is_ok()
                 && claims.expires() <= chain.expires()
         };
         let Some(chain) = chain.filter(fits) else { return Box::default() };

@@ -37,7 +37,7 @@ pub use shelf::{RECORDS_PER_SHELF_MIN, Shelf};
 
 use crate::{
     grid::VerifiedChain,
-    record::{ContactRecord, HashedNodeId, NodeId, ServiceName, SignedRecord, Timestamp, VerifiedRecord},
+    record::{HashedNodeId, NodeId, Outline, ServiceName, SignedEnvelope, Timestamp, VerifiedEnvelope},
 };
 
 /// Entries forgotten in one step, so that a step stays short.
@@ -59,7 +59,7 @@ pub struct Change {
     /// Until when its seq counts.
     pub floor_until: Timestamp,
     entry: Entry,
-    services: Vec<ServiceName>,
+    names: Vec<ServiceName>,
     new_key: bool,
 }
 
@@ -139,7 +139,7 @@ impl Directory {
         &mut self,
         accepted: Timestamp,
         floor_until: Timestamp,
-        record: VerifiedRecord,
+        record: VerifiedEnvelope,
         chain: Option<&VerifiedChain>,
     ) {
         let (bytes, claims) = record.into_parts();
@@ -147,10 +147,9 @@ impl Directory {
         let keys = self.restored_keys(&claims, chain);
         self.members.charge(&keys);
         let entry = Entry::new(bytes.into(), &claims, floor_until, None, keys);
-        let services = entry::service_names(&claims);
         let hashed = HashedNodeId::new(&self.policy.grid, &claims.node);
         let position = self.feeds.restored(accepted);
-        self.place(hashed, entry, position, &services);
+        self.place(hashed, entry, position, claims.names());
     }
 
     /// Takes back kept evidence.
@@ -165,10 +164,11 @@ impl Directory {
     ///
     /// # Errors
     /// The first rule the record breaks.
-    pub fn screen(&mut self, now: Now, record: &SignedRecord, circuit: &mut Bucket) -> Result<Screening, Rejection> {
+    pub fn screen(&mut self, now: Now, record: &SignedEnvelope, circuit: &mut Bucket) -> Result<Screening, Rejection> {
         self.clock.observe(now);
         let claims = record.claims();
         admission::refuse_wrong_grid(&self.policy, claims)?;
+        admission::refuse_sealing(&self.policy, claims)?;
         admission::refuse_addresses(&self.policy, claims)?;
         admission::refuse_time_window(now.wall, self.clock.marks().forgotten_until, claims)?;
         let chain = self.screen_member(now, claims)?;
@@ -189,10 +189,11 @@ impl Directory {
     ///
     /// # Errors
     /// The first rule the record breaks; every rule of [`Self::screen`] is asked again but the budgets.
-    pub fn publish(&mut self, now: Now, record: VerifiedRecord) -> Result<Admission, Rejection> {
+    pub fn publish(&mut self, now: Now, record: VerifiedEnvelope) -> Result<Admission, Rejection> {
         self.clock.observe(now);
         let (bytes, claims) = record.into_parts();
         admission::refuse_wrong_grid(&self.policy, &claims)?;
+        admission::refuse_sealing(&self.policy, &claims)?;
         admission::refuse_addresses(&self.policy, &claims)?;
         admission::refuse_time_window(now.wall, self.clock.marks().forgotten_until, &claims)?;
         let chain = self.screen_member(now, &claims)?;
@@ -228,7 +229,7 @@ impl Directory {
         self.release(&change);
         let hashed = HashedNodeId::new(&self.policy.grid, &change.node);
         let position = self.feeds.newest(change.accepted);
-        self.place(hashed, change.entry, position, &change.services);
+        self.place(hashed, change.entry, position, &change.names);
     }
 
     /// Forgets a change that could not be made durable.
@@ -335,12 +336,12 @@ impl Directory {
         &self.policy
     }
 
-    /// Takes new rules. The grid stays: another grid is another introducer. `true` when other nodes than before may be
+    /// Takes new rules. The grid stays, and whether it is sealed: another grid is another introducer. `true` when other nodes than before may be
     /// listed, which no record says.
     pub fn reload(&mut self, policy: Policy) -> bool {
-        let grid = self.policy.grid;
+        let Policy { grid, sealed, .. } = self.policy;
         self.quota.reload(&policy);
-        self.policy = Policy { grid, ..policy };
+        self.policy = Policy { grid, sealed, ..policy };
         self.judge_again()
     }
 
@@ -349,7 +350,7 @@ impl Directory {
         self.slots.entry(*slot)
     }
 
-    fn equivocation(&self, claims: &ContactRecord, bytes: Arc<[u8]>) -> Result<Admission, Rejection> {
+    fn equivocation(&self, claims: &Outline, bytes: Arc<[u8]>) -> Result<Admission, Rejection> {
         let Some(entry) = self.current(&claims.node) else {
             return Err(Rejection::InFlight);
         };
@@ -376,7 +377,7 @@ impl Directory {
         entry.barred = self.members.bars(&self.policy.admission, entry);
     }
 
-    fn reserve(&mut self, entry: Entry, claims: &ContactRecord, new_key: bool) -> Change {
+    fn reserve(&mut self, entry: Entry, claims: &Outline, new_key: bool) -> Change {
         self.in_flight.insert(claims.node);
         self.in_flight_new += u32::from(new_key);
         self.members.charge(&entry.keys);
@@ -385,7 +386,7 @@ impl Directory {
             record: Arc::clone(&entry.record),
             accepted: self.clock.marks().latest_hour,
             floor_until: entry.floor_until,
-            services: entry::service_names(claims),
+            names: claims.names().to_vec(),
             entry,
             new_key,
         }
@@ -397,9 +398,9 @@ impl Directory {
     }
 
     /// Puts an entry in the place of what its key had before.
-    fn place(&mut self, hashed: HashedNodeId, mut entry: Entry, position: Position, services: &[ServiceName]) {
+    fn place(&mut self, hashed: HashedNodeId, mut entry: Entry, position: Position, names: &[ServiceName]) {
         let removal = match self.by_hash.get(&hashed).copied().and_then(|slot| self.remove(hashed, slot)) {
-            Some(old) => old.removal || old.services.iter().any(|name| !services.contains(name)),
+            Some(old) => old.removal || old.names.iter().any(|name| !names.contains(name)),
             None => false,
         };
         let floor_until = entry.floor_until;
@@ -407,7 +408,7 @@ impl Directory {
         // What rests on a key may have been revoked while the record was on its way to the disk.
         entry.barred = self.members.bars(&self.policy.admission, &entry);
         let slot = self.slots.insert(entry);
-        self.feeds.insert(position, slot, services, removal || services.is_empty());
+        self.feeds.insert(position, slot, names, removal || names.is_empty());
         self.by_hash.insert(hashed, slot);
         self.by_floor.insert((floor_until, slot));
     }
@@ -418,13 +419,13 @@ impl Directory {
         let entry = self.slots.remove(slot)?;
         self.members.discharge(&entry.keys);
         self.by_floor.remove(&(entry.floor_until, slot));
-        let services = entry.services();
-        Some(Removed { removal: self.feeds.remove(entry.position, &services), services })
+        let names = entry.names();
+        Some(Removed { removal: self.feeds.remove(entry.position, &names), names })
     }
 }
 
 /// What an entry leaves behind.
 struct Removed {
-    services: Vec<ServiceName>,
+    names: Vec<ServiceName>,
     removal: bool,
 }

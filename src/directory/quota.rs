@@ -1,7 +1,7 @@
 //! How much: capacity that can't be squatted, and rates.
 
 use super::{Now, Policy, Rejection};
-use crate::record::{ContactRecord, LIFETIME_HOURS_MAX, SECONDS_PER_HOUR};
+use crate::record::{LIFETIME_HOURS_MAX, Outline, SECONDS_PER_HOUR};
 
 /// What a new key may always ask for, however full the store is: long enough to be renewed by hand once a day.
 const NEW_KEY_LIFETIME_HOURS_MIN: u16 = 24;
@@ -114,7 +114,7 @@ impl Quota {
     }
 
     /// `kept` counts entries and new keys in flight.
-    pub(super) fn refuse_new_key(&mut self, now: Now, kept: u32, claims: &ContactRecord) -> Result<(), Rejection> {
+    pub(super) fn refuse_new_key(&mut self, now: Now, kept: u32, claims: &Outline) -> Result<(), Rejection> {
         if kept >= self.records_max {
             return Err(Rejection::Full);
         }

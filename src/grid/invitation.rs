@@ -18,7 +18,8 @@ use super::{
     wire::{self, BodyError},
 };
 use crate::record::{
-    Address, AddressKind, GRANTS_MAX, GridId, NodeId, NodeSecret, OnionAddress, SignatureError, Timestamp, WireAddress,
+    Address, AddressKind, Epoch, GRANTS_MAX, GridId, GroupKey, NodeId, NodeSecret, OnionAddress, SignatureError,
+    Timestamp, WireAddress,
 };
 
 /// First byte of every invitation.
@@ -62,6 +63,9 @@ pub enum InvitationError {
     /// None, more than four, one twice, or one in the open.
     #[error("an invitation names 1 to 4 introducers, each once, by onion or I2P address")]
     Introducers,
+    /// A group key of epoch 0, which is none.
+    #[error("its group key is of no epoch")]
+    GroupKey,
     /// Its grants do not lead to its key.
     #[error(transparent)]
     Chain(#[from] ChainError),
@@ -91,13 +95,57 @@ struct WireInvitation<'a> {
     grants: Vec<&'a [u8]>,
     #[serde(borrow)]
     introducers: Vec<WireAddress<'a>>,
-    client_key: Option<[u8; 32]>,
+    keys: WireKeys,
+}
+
+/// What opens doors beside the grants. The first two are the spelling of an optional client key.
+#[derive(Serialize, Deserialize)]
+enum WireKeys {
+    None,
+    Client([u8; 32]),
+    Group(WireGroupKey),
+    Both([u8; 32], WireGroupKey),
+}
+
+#[derive(Serialize, Deserialize)]
+struct WireGroupKey {
+    epoch: u32,
+    secret: [u8; 32],
+}
+
+impl WireKeys {
+    fn new(client: Option<&[u8; 32]>, group: Option<&GroupKey>) -> Self {
+        let group = group.map(|key| WireGroupKey { epoch: key.epoch().get(), secret: *key.secret() });
+        match (client, group) {
+            (None, None) => Self::None,
+            (Some(client), None) => Self::Client(*client),
+            (None, Some(group)) => Self::Group(group),
+            (Some(client), Some(group)) => Self::Both(*client, group),
+        }
+    }
+
+    const fn parts(&self) -> (Option<&[u8; 32]>, Option<&WireGroupKey>) {
+        match self {
+            Self::None => (None, None),
+            Self::Client(client) => (Some(client), None),
+            Self::Group(group) => (None, Some(group)),
+            Self::Both(client, group) => (Some(client), Some(group)),
+        }
+    }
 }
 
 impl Drop for WireInvitation<'_> {
     fn drop(&mut self) {
         self.secret.zeroize();
-        self.client_key.zeroize();
+        match &mut self.keys {
+            WireKeys::None => {}
+            WireKeys::Client(client) => client.zeroize(),
+            WireKeys::Group(group) => group.secret.zeroize(),
+            WireKeys::Both(client, group) => {
+                client.zeroize();
+                group.secret.zeroize();
+            }
+        }
     }
 }
 
@@ -113,11 +161,13 @@ pub struct Invitation {
     chain: VerifiedChain,
     introducers: Vec<Address>,
     client_key: Option<Zeroizing<[u8; 32]>>,
+    group_key: Option<GroupKey>,
 }
 
 impl Invitation {
     /// For the holder of `seed`'s key, to whom the last of `grants` must grant. `client_key` opens onion services that
-    /// answer only to known readers (x25519, as in tor's client authorization).
+    /// answer only to known readers (x25519, as in tor's client authorization); `group_key` opens the records of a sealed
+    /// grid.
     ///
     /// # Errors
     /// See [`InvitationError`]; the signatures are checked.
@@ -126,6 +176,7 @@ impl Invitation {
         grants: &[impl AsRef<[u8]>],
         introducers: Vec<Address>,
         client_key: Option<[u8; 32]>,
+        group_key: Option<GroupKey>,
     ) -> Result<Self, InvitationError> {
         let (seed, client_key) = (Zeroizing::new(seed), client_key.map(Zeroizing::new));
         let secret = NodeSecret::from_seed(*seed);
@@ -143,7 +194,7 @@ impl Invitation {
         refuse_introducers(&introducers)?;
         let chain = chain.verify(&KnownGrants::new(0))?;
         let grants = grants.iter().map(|grant| grant.as_ref().into()).collect();
-        Ok(Self { grid, secret, seed, grants, chain, introducers, client_key })
+        Ok(Self { grid, secret, seed, grants, chain, introducers, client_key, group_key })
     }
 
     /// The one line.
@@ -156,7 +207,7 @@ impl Invitation {
             secret: *self.seed,
             grants: self.grants.iter().map(|grant| &**grant).collect(),
             introducers: self.introducers.iter().map(WireAddress::from).collect(),
-            client_key: self.client_key.as_deref().copied(),
+            keys: WireKeys::new(self.client_key(), self.group_key()),
         };
         let mut buffer = Zeroizing::new([0; INVITATION_BYTES_MAX]);
         let bytes = postcard::to_slice(&wire, &mut *buffer).map_err(|_| InvitationError::TooLarge)?;
@@ -196,6 +247,11 @@ impl Invitation {
         Some(Zeroizing::new(hash.finalize().into()))
     }
 
+    /// The key that opens the records of a sealed grid.
+    pub const fn group_key(&self) -> Option<&GroupKey> {
+        self.group_key.as_ref()
+    }
+
     /// Uses it for `node`: the grants that stand in the records of that node until the invitation ends.
     ///
     /// # Errors
@@ -233,7 +289,12 @@ impl FromStr for Invitation {
         let wire = wire::read::<WireInvitation<'_>, INVITATION_BYTES_MAX>(&bytes)?;
         let introducers = wire.introducers.iter().map(|address| Address::try_from(address.clone()));
         let introducers = introducers.collect::<Result<_, _>>().map_err(|_| InvitationError::Introducers)?;
-        Self::new(wire.secret, &wire.grants, introducers, wire.client_key)
+        let (client_key, group_key) = wire.keys.parts();
+        let group_key = match group_key {
+            Some(key) => Some(GroupKey::new(Epoch::new(key.epoch).ok_or(InvitationError::GroupKey)?, key.secret)),
+            None => None,
+        };
+        Self::new(wire.secret, &wire.grants, introducers, client_key.copied(), group_key)
     }
 }
 

@@ -3,7 +3,7 @@
 use alloc::{collections::BTreeSet, vec::Vec};
 
 use super::grant::GrantClaimError;
-use crate::record::{ContactRecord, ServiceName};
+use crate::record::ServiceName;
 
 /// Names that a grant of at most 256 bytes has room for, when they are of usual length.
 pub const SERVICES_PER_GRANT_MAX: usize = 8;
@@ -59,8 +59,8 @@ impl Rights {
     }
 
     /// May everything be offered that a record offers? A withdrawal offers nothing.
-    pub fn admit(&self, claims: &ContactRecord) -> bool {
-        claims.services.iter().all(|service| self.services.admits(&service.name))
+    pub fn admit<'a>(&self, services: impl IntoIterator<Item = &'a ServiceName>) -> bool {
+        services.into_iter().all(|name| self.services.admits(name))
     }
 
     pub(super) fn refuse_malformed(&self) -> Result<(), GrantClaimError> {

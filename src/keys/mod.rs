@@ -10,6 +10,7 @@
 pub mod authorized_clients;
 mod client_auth;
 pub mod client_keys;
+mod group;
 mod onion_error;
 mod onion_identity;
 mod onion_service;
@@ -23,6 +24,7 @@ use std::{
 };
 
 pub use client_auth::{ClientKeyError, ClientName, ClientNameError, ClientPublic, ClientSecret};
+pub use group::{create_group, load_group, replace_group};
 pub use onion_error::OnionKeyError;
 pub use onion_service::OnionService;
 use zeroize::Zeroizing;
@@ -70,6 +72,9 @@ pub enum KeyFileError {
         /// What is wrong with the line.
         error: SecretError,
     },
+    /// Not group keys, a line each.
+    #[error("{} holds no group keys: it must hold lines that start with `#`, and a line for each epoch", .0.display())]
+    GroupKeys(PathBuf),
     /// Another process publishes with this key.
     #[error("another process is using the key {}", .0.display())]
     InUse(PathBuf),
@@ -104,6 +109,7 @@ impl KeyFileError {
             Self::TooOpen { path, .. } => {
                 format!("run: chmod 600 {}   (who read it before has the key: then make a new one)", path.display())
             }
+            Self::GroupKeys(_) => "ask another member, or whoever runs the grid, for the file again".into(),
             Self::Malformed(_) | Self::Secret { .. } => {
                 "name another file, or restore this one from your backup".into()
             }

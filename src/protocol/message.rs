@@ -135,6 +135,8 @@ impl DocumentKind {
     pub const REVOCATIONS: Self = Self(0);
     /// The grants with which a node may stay. Only to be put: a node asks for its own with [`Request::Confirmation`].
     pub const CONFIRMATION: Self = Self(1);
+    /// The newest key of a sealed grid, wrapped for its members.
+    pub const KEY_EPOCH: Self = Self(2);
 }
 
 /// What an introducer answers.
@@ -326,11 +328,13 @@ pub enum RefusalCode {
     IssuerFull,
     /// Another node is listed through the same invitation.
     InvitationUsed,
+    /// In clear for a sealed grid, or sealed for one that is not.
+    Sealing,
 }
 
 impl RefusalCode {
     /// Every code, for tests and documentation.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::TooLarge,
         Self::Malformed,
         Self::NotCanonical,
@@ -356,5 +360,6 @@ impl RefusalCode {
         Self::NotListed,
         Self::IssuerFull,
         Self::InvitationUsed,
+        Self::Sealing,
     ];
 }

@@ -20,7 +20,7 @@
 //! | `List` | `Page`s of records in the order of acceptance, as many as there is credit for, without a round trip each, up to the one with `end`; `Credit` adds to it at any time and is ignored after the end |
 //! | `Watch` | `Page`s up to `end`, then `Tick`s of one size at about the announced interval, changed or not; or `Change`s at once where the grid set that (an empty one now and then shows that the stream lives). `Reset`: the reader lags, the introducer stops, or keys were revoked; ask for the list of those, and start again |
 //! | `Evidence` | the two records a node signed with one seq, if that is known; of the key of an invitation: records of two nodes that rest on it |
-//! | `PutDocument` | as `Publish`, for what the grid's key signed, and for grants that confirm an invited node; of an unknown kind: `Unsupported` |
+//! | `PutDocument` | as `Publish`, for what the grid's key signed (0 the list of revoked keys, 2 the key of a sealed grid's epoch), and for grants that confirm an invited node (1); of an unknown kind: `Unsupported` |
 //! | `GetDocument` | `Document`: the newest of its kind, or none |
 //! | `Confirmation` | `Document`: the grants with which the node may stay, each behind its length (two bytes, the larger first), or none |
 //!
@@ -28,6 +28,8 @@
 //! readers go back two hours further than they remember, duplicates are harmless. Who lists a service from the beginning is
 //! told of records that offer it; who resumes is told, besides, of withdrawals and of records that dropped a service.
 //! Positions do not cross the wire: they would be a cookie.
+//!
+//! In a sealed grid `List` and `Watch` name the tag of a service, in hexadecimal, in the place of its name.
 //!
 //! `tests/vectors/protocol/` holds a frame of each kind, frozen.
 

@@ -70,6 +70,15 @@ pub enum ClaimError {
     /// A link of 0 or more than 256 bytes.
     #[error("a grant has 1 to 256 bytes")]
     GrantSize,
+    /// A body of another size than all have.
+    #[error("the body of a sealed record has 712 bytes")]
+    SealedBody,
+    /// Unsorted, or one tag twice.
+    #[error("the tags of a sealed record must be sorted, each once")]
+    TagOrder,
+    /// A sealed record of epoch 0, which is none.
+    #[error("a sealed record names the epoch of its key, from 1 on")]
+    Epoch,
 }
 
 /// What a node says of itself: how to reach its services, for how long.
@@ -115,14 +124,19 @@ impl ContactRecord {
             return Err(ClaimError::ServiceOrder);
         }
         self.services.iter().try_for_each(Service::refuse_malformed)?;
-        if self.grants.len() > GRANTS_MAX {
-            return Err(ClaimError::TooManyGrants);
-        }
-        if self.grants.iter().any(|grant| grant.is_empty() || grant.len() > GRANT_BYTES_MAX) {
-            return Err(ClaimError::GrantSize);
-        }
-        Ok(())
+        refuse_malformed_grants(&self.grants)
     }
+}
+
+/// Number and size of the grants of a record.
+pub(super) fn refuse_malformed_grants(grants: &[Vec<u8>]) -> Result<(), ClaimError> {
+    if grants.len() > GRANTS_MAX {
+        return Err(ClaimError::TooManyGrants);
+    }
+    if grants.iter().any(|grant| grant.is_empty() || grant.len() > GRANT_BYTES_MAX) {
+        return Err(ClaimError::GrantSize);
+    }
+    Ok(())
 }
 
 /// One thing a node offers.
@@ -158,6 +172,11 @@ impl ServiceName {
     /// The name.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// What stands for a name where it may not be known: 32 hexadecimal characters, which are a name.
+    pub(super) const fn of_tag(hexadecimal: String) -> Self {
+        Self(hexadecimal)
     }
 }
 

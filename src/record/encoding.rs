@@ -59,7 +59,7 @@ struct WireRecord<'a> {
 }
 
 #[derive(Serialize, Deserialize)]
-struct WireService<'a> {
+pub(super) struct WireService<'a> {
     name: &'a str,
     version: u32,
     #[serde(borrow)]

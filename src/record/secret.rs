@@ -75,6 +75,13 @@ secret!(
     NodeId,
     "nodesecret"
 );
+impl NodeSecret {
+    /// What X25519 multiplies by, unclamped.
+    pub(super) fn scalar(&self) -> Zeroizing<[u8; 32]> {
+        Zeroizing::new(self.0.to_scalar_bytes())
+    }
+}
+
 secret!(
     /// The key of whoever runs the grid, kept offline. Text form `gridsecret1…`.
     GridSecret,

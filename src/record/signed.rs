@@ -8,6 +8,7 @@ use super::{
     contact::ContactRecord,
     context::Context,
     encoding::{self, RecordDecodeError},
+    sealed::SEALED_RECORD_VERSION,
     secret::NodeSecret,
 };
 
@@ -68,6 +69,10 @@ impl SignedRecord {
         &self.bytes
     }
 
+    pub(super) fn into_parts(self) -> (Box<[u8]>, ContactRecord) {
+        (self.bytes, self.claims)
+    }
+
     /// Checks the signature by the node the record names, over context and bytes received (`verify_strict`: no weak keys,
     /// no second spelling of a signature).
     ///
@@ -79,7 +84,9 @@ impl SignedRecord {
     }
 }
 
-/// A record its node did sign. [`SignedRecord::verify`] and [`ContactRecord::sign`] are the only ways to one.
+/// A record its node did sign, and that can be read: it is clear, or was sealed or opened here. [`SignedRecord::verify`],
+/// [`ContactRecord::sign`], [`ContactRecord::seal`] and [`VerifiedSealed::open`](super::VerifiedSealed::open) are the only
+/// ways to one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerifiedRecord {
     bytes: Box<[u8]>,
@@ -97,9 +104,14 @@ impl VerifiedRecord {
         &self.bytes
     }
 
-    /// The bytes alone, for who keeps many.
-    pub fn into_parts(self) -> (Box<[u8]>, ContactRecord) {
-        (self.bytes, self.claims)
+    /// Are the bytes a sealed record's?
+    pub fn is_sealed(&self) -> bool {
+        self.bytes.first() == Some(&SEALED_RECORD_VERSION)
+    }
+
+    /// `bytes` are signed by the node and say `claims` to whoever has the key.
+    pub(super) const fn of_sealed(bytes: Box<[u8]>, claims: ContactRecord) -> Self {
+        Self { bytes, claims }
     }
 }
 

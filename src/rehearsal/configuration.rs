@@ -47,6 +47,10 @@ pub(super) fn copy(original: &str, carrier: CarrierKind, network: &Path) -> Resu
         told.push("everybody may publish: the rehearsal has no key that your grid let in (`policy` is open)".into());
     }
 
+    if copy.remove("sealed").and_then(|given| given.as_bool()) == Some(true) {
+        told.push("records are in clear: the rehearsal has no group key of your grid (`sealed` is off)".into());
+    }
+
     let mut tor = take_table(&mut copy, "tor");
     for place in ["state", "socks", "bridges", "transports"] {
         tor.remove(place);
@@ -124,7 +128,7 @@ mod tests {
     fn rules_and_limits_stay_and_places_do_not() {
         let original = format!(
             "version = 1\ngrid = \"{}\"\nsocket = \"/run/anteroom/s\"\nsocket_mode = \"0600\"\nstate = \"/var/lib/x\"\n\
-             carrier_uids = [4242]\ncarrier = \"tor\"\n[watch]\ndelivery = \"immediate\"\n[lookup]\nmode = \"exact\"\n\
+             carrier_uids = [4242]\ncarrier = \"tor\"\nsealed = true\n[watch]\ndelivery = \"immediate\"\n[lookup]\nmode = \"exact\"\n\
              [tor]\nstate = \"/var/lib/tor\"\nport = 4321\nclient_auth = true\nsocks = \"/run/socks\"\n\
              bridges = [\"192.0.2.1:443 0123456789ABCDEF0123456789ABCDEF01234567\"]\n\
              transports = {{ obfs4 = \"127.0.0.1:47000\" }}\n[limits]\nrecords_max = 77\n",
@@ -139,11 +143,13 @@ mod tests {
         assert!(copy.tor.bridges.is_empty() && copy.tor.transports.is_empty());
         assert_eq!((copy.onion.port, copy.onion.client_auth, &copy.onion.socks), (4321, false, &None));
         assert!(!copy.carrier_uids.contains(&4242));
-        assert_eq!(copy.policy, own.policy);
+        let mut clear = own.policy.clone();
+        clear.sealed = false;
+        assert_eq!((copy.policy, own.policy.sealed), (clear, true));
         assert_eq!(
             (copy.limits, copy.lookup, copy.watch, copy.socket_mode),
             (own.limits, own.lookup, own.watch, own.socket_mode)
         );
-        assert_eq!(told.told.len(), 1, "{told:?}");
+        assert_eq!(told.told.len(), 2, "{told:?}");
     }
 }

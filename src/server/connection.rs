@@ -166,8 +166,11 @@ impl Connection {
                 let answer = dispatch::publish(&self.shared, self.circuit, record.0).await;
                 self.respond(&answer.response()).await
             }
-            Some(Request::PutDocument { kind: DocumentKind::REVOCATIONS, document }) => {
-                let answer = documents::put_revocations(&self.shared, self.circuit, document.0).await;
+            Some(Request::PutDocument {
+                kind: kind @ (DocumentKind::REVOCATIONS | DocumentKind::KEY_EPOCH),
+                document,
+            }) => {
+                let answer = documents::put(&self.shared, self.circuit, kind, document.0).await;
                 self.respond(&answer.response()).await
             }
             Some(Request::PutDocument { kind: DocumentKind::CONFIRMATION, document }) => {

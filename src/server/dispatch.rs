@@ -18,7 +18,7 @@ use crate::{
         RECORDS_BYTES_MAX_SHELF_EXACT, RefusalCode, Request, Response, WatchMode,
     },
     record::{
-        HashedNodeId, LIFETIME_HOURS_MAX, NodeId, RECORD_BYTES_MAX, RecordDecodeError, SignatureError, SignedRecord,
+        HashedNodeId, LIFETIME_HOURS_MAX, NodeId, RECORD_BYTES_MAX, RecordDecodeError, SignatureError, SignedEnvelope,
     },
     store::Write,
 };
@@ -60,7 +60,7 @@ pub(super) async fn publish(shared: &Shared, circuit: CircuitId, bytes: &[u8]) -
 }
 
 fn begin(state: &mut State, circuit: CircuitId, bytes: &[u8]) -> Result<oneshot::Receiver<Outcome>, Published> {
-    let record = SignedRecord::decode(bytes).map_err(|error| refused(code_of_decode(error)))?;
+    let record = SignedEnvelope::decode(bytes).map_err(|error| refused(code_of_decode(error)))?;
     let now = ambient::now();
     let State { directory, fairness, .. } = state;
     let directory = directory.as_mut().ok_or(Published::Busy { retry_after_seconds: RETRY_SECONDS_AT_START })?;
@@ -142,6 +142,9 @@ pub(super) fn read(shared: &Shared, request: Request<'_>, version: Option<u8>) -
         Request::Confirmation { node } => {
             Response::Document { document: directory.confirmation(&NodeId::from_bytes(node)).map(Blob) }
         }
+        Request::GetDocument { kind: DocumentKind::KEY_EPOCH } => {
+            Response::Document { document: directory.key_epoch().map(|epoch| Blob(epoch.bytes())) }
+        }
         Request::Publish { .. } | Request::List { .. } | Request::Watch { .. } | Request::Credit { .. } => {
             Response::Unsupported
         }
@@ -222,6 +225,7 @@ pub(super) fn answer_to(state: &mut State, rejection: Rejection) -> Published {
         Rejection::IssuerFull => RefusalCode::IssuerFull,
         Rejection::InvitationUsed => RefusalCode::InvitationUsed,
         Rejection::WrongGrid => RefusalCode::WrongGrid,
+        Rejection::Sealing => RefusalCode::Sealing,
         Rejection::Grants => RefusalCode::Grants,
         Rejection::AddressKind(_) => RefusalCode::AddressKind,
         Rejection::IssuedInFuture => RefusalCode::IssuedInFuture,

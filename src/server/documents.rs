@@ -1,4 +1,5 @@
-//! The grid's list of revoked keys: from whoever brings it, or from a file of the operator's. Its signature is what counts.
+//! What the grid's key signed for everybody: from whoever brings it, or from a file of the operator's. Its signature is what
+//! counts.
 
 use std::{path::Path, sync::Arc};
 
@@ -11,15 +12,15 @@ use super::{
 use crate::{
     ambient, armor,
     directory::{Bucket, Rejection, Screening},
-    grid::{RevocationError, SignedRevocations},
+    grid::{KeyEpochError, RevocationError, SignedDocument, SignedKeyEpoch, SignedRevocations, VerifiedDocument},
     net::CircuitId,
-    protocol::RefusalCode,
+    protocol::{DocumentKind, RefusalCode},
     store::Write,
 };
 
 /// decode → screen → verify → admit → store → answer.
-pub(super) async fn put_revocations(shared: &Shared, circuit: CircuitId, bytes: &[u8]) -> Published {
-    let waiting = match begin_for(&mut shared.borrow_mut(), circuit, bytes) {
+pub(super) async fn put(shared: &Shared, circuit: CircuitId, kind: DocumentKind, bytes: &[u8]) -> Published {
+    let waiting = match begin_for(&mut shared.borrow_mut(), circuit, kind, bytes) {
         Ok(waiting) => waiting,
         Err(answer) => return answer,
     };
@@ -29,10 +30,20 @@ pub(super) async fn put_revocations(shared: &Shared, circuit: CircuitId, bytes: 
     }
 }
 
-fn begin_for(state: &mut State, circuit: CircuitId, bytes: &[u8]) -> Result<oneshot::Receiver<Outcome>, Published> {
-    let list = SignedRevocations::decode(bytes).map_err(|error| dispatch::refused(code_of(error)))?;
+fn begin_for(
+    state: &mut State,
+    circuit: CircuitId,
+    kind: DocumentKind,
+    bytes: &[u8],
+) -> Result<oneshot::Receiver<Outcome>, Published> {
+    let document = if kind == DocumentKind::KEY_EPOCH {
+        SignedKeyEpoch::decode(bytes).map(SignedDocument::KeyEpoch).map_err(code_of_epoch)
+    } else {
+        SignedRevocations::decode(bytes).map(SignedDocument::Revocations).map_err(code_of)
+    };
+    let document = document.map_err(dispatch::refused)?;
     let (waiting, outcome) = oneshot::channel();
-    match begin(state, list, Some((circuit, waiting))) {
+    match begin(state, document, Some((circuit, waiting))) {
         Ok(Begun::OnItsWay) => Ok(outcome),
         Ok(Begun::InForce) => Err(Published::Accepted),
         Err(Unfit::Starting) => Err(Published::Busy { retry_after_seconds: dispatch::RETRY_SECONDS_AT_START }),
@@ -57,7 +68,7 @@ enum Unfit {
 /// `waiting`: a stranger who waits for the answer, and pays for the signature check.
 fn begin(
     state: &mut State,
-    list: SignedRevocations,
+    document: SignedDocument,
     waiting: Option<(CircuitId, oneshot::Sender<Outcome>)>,
 ) -> Result<Begun, Unfit> {
     let now = ambient::now();
@@ -65,21 +76,24 @@ fn begin(
     let directory = directory.as_mut().ok_or(Unfit::Starting)?;
     let (mut own, stranger) = (Bucket::default(), waiting.as_ref().map(|(circuit, _)| *circuit));
     let budget = stranger.map_or(&mut own, |circuit| fairness.verifications(circuit));
-    match directory.screen_revocations(now, &list, budget).map_err(Unfit::Rejected)? {
+    match directory.screen_document(now, &document, budget).map_err(Unfit::Rejected)? {
         Screening::AlreadyCurrent => return Ok(Begun::InForce),
         Screening::Verify => {}
     }
-    let verified = list.verify().map_err(|_| Unfit::Rejected(Rejection::Signature))?;
+    let verified = document.verify().map_err(|_| Unfit::Rejected(Rejection::Signature))?;
     let Some(revision) = directory.revise(now, verified).map_err(Unfit::Rejected)? else {
         return Ok(Begun::InForce);
     };
-    let write = Write::Revocations(Arc::from(revision.bytes()));
+    let write = match revision.document() {
+        VerifiedDocument::Revocations(list) => Write::Revocations(Arc::from(list.bytes())),
+        VerifiedDocument::KeyEpoch(epoch) => Write::KeyEpoch(Arc::from(epoch.bytes())),
+    };
     let waiting = waiting.map(|(_, waiting)| waiting);
-    match state.store(vec![write], Token::Revision { revision, waiting }) {
+    match state.store(vec![write], Token::Revision { revision: Box::new(revision), waiting }) {
         Ok(()) => Ok(Begun::OnItsWay),
         Err(token) => {
             if let (Token::Revision { revision, .. }, Some(directory)) = (token, &mut state.directory) {
-                directory.abandon_revision(revision);
+                directory.abandon_revision(*revision);
             }
             Err(Unfit::Backlog)
         }
@@ -99,7 +113,7 @@ pub(super) fn take_file(shared: &Shared, file: Option<&Path>) {
             return tracing::error!(%error, "the file `admission.revocations` holds no list and was not taken");
         }
     };
-    match begin(&mut shared.borrow_mut(), list, None) {
+    match begin(&mut shared.borrow_mut(), SignedDocument::Revocations(list), None) {
         Ok(Begun::InForce) => {}
         Ok(Begun::OnItsWay) => tracing::info!("the list of revoked keys was read from its file"),
         // The grid has sent a newer one meanwhile, which is as it should be.
@@ -122,5 +136,15 @@ const fn code_of(error: RevocationError) -> RefusalCode {
         RevocationError::NextUpdate | RevocationError::TooMany | RevocationError::Order | RevocationError::Ended => {
             RefusalCode::Limit
         }
+    }
+}
+
+const fn code_of_epoch(error: KeyEpochError) -> RefusalCode {
+    match error {
+        KeyEpochError::TooLarge => RefusalCode::TooLarge,
+        KeyEpochError::Version => RefusalCode::RecordVersion,
+        KeyEpochError::NotCanonical => RefusalCode::NotCanonical,
+        KeyEpochError::TooShort | KeyEpochError::Malformed | KeyEpochError::TrailingBytes => RefusalCode::Malformed,
+        KeyEpochError::NextUpdate | KeyEpochError::Epoch | KeyEpochError::Slots => RefusalCode::Limit,
     }
 }

@@ -67,12 +67,13 @@ fn settle(state: &mut State, token: Token, durable: bool) {
             let _ = waiting.send(Outcome::NotStored);
         }
         (Token::Revision { revision, waiting }, true) => {
-            directory.apply_revision(revision);
-            state.announce_revision();
+            if directory.apply_revision(*revision) {
+                state.announce_revision();
+            }
             tell(waiting, Outcome::Durable);
         }
         (Token::Revision { revision, waiting }, false) => {
-            directory.abandon_revision(revision);
+            directory.abandon_revision(*revision);
             tell(waiting, Outcome::NotStored);
         }
         (Token::Invitation { used, waiting }, true) => {

@@ -8,8 +8,8 @@ use std::{
 
 use crate::{
     directory::{AdmissionPolicy, Directory, Evidence, Marks, Now, Policy},
-    grid::{Chain, GrantBundle, KnownGrants, VerifiedChain},
-    record::{ContactRecord, SignatureError, SignedRecord, Timestamp, VerifiedRecord},
+    grid::{Chain, GrantBundle, KnownGrants, VerifiedChain, VerifiedDocument},
+    record::{Outline, SignatureError, SignedEnvelope, Timestamp, VerifiedEnvelope},
     store::{self, Chunk, Loaded, OpenError, Opened, Row, Store},
 };
 
@@ -32,6 +32,12 @@ pub enum RestartError {
     /// Another grid's store.
     #[error("the store belongs to another grid: set `state` to another directory, or `grid` to the grid of this one")]
     WrongGrid,
+    /// The store of a clear grid for a sealed one, or the other way round.
+    #[error(
+        "the store holds records in clear and the grid is sealed, or the other way round: set `state` to another \
+         directory. What was in clear stays readable in the old one: destroy it"
+    )]
+    Sealing,
 }
 
 impl From<SignatureError> for RestartError {
@@ -51,7 +57,10 @@ pub(super) fn restore(
     let granted = policy.admission == AdmissionPolicy::Granted;
     let mut directory = Directory::new(policy, now, Marks { latest_hour, forgotten_until }, generation);
     if let Some(list) = opened.revocations() {
-        directory.restore_revocations(list.clone().verify()?);
+        directory.restore_document(VerifiedDocument::Revocations(list.clone().verify()?));
+    }
+    if let Some(epoch) = opened.key_epoch() {
+        directory.restore_document(VerifiedDocument::KeyEpoch(epoch.clone().verify()?));
     }
     let loaded = thread::scope(|scope| -> Result<Loaded, RestartError> {
         let checkers = Checker::one_a_core(scope, granted);
@@ -88,7 +97,7 @@ impl Restoring<'_> {
             }
             Chunk::Evidence(proofs) => {
                 for store::Evidence { node, pair } in proofs {
-                    let [first, second] = pair.map(SignedRecord::verify);
+                    let [first, second] = pair.map(SignedEnvelope::verify);
                     let pair = [first?, second?].map(|record| Arc::from(record.into_parts().0));
                     self.directory.restore_evidence(Evidence { node, pair });
                 }
@@ -105,7 +114,7 @@ impl Restoring<'_> {
     /// What does not verify any more is damage; what proves nothing is left out.
     fn take_invitation(&mut self, invitation: store::Invitation) -> Result<(), RestartError> {
         let mut known = KnownGrants::new(0);
-        let mut prove = |record: SignedRecord| -> Result<Option<Arc<[u8]>>, RestartError> {
+        let mut prove = |record: SignedEnvelope| -> Result<Option<Arc<[u8]>>, RestartError> {
             let record = record.verify()?;
             let proven = prove(record.claims(), &mut known).is_some();
             Ok(proven.then(|| Arc::from(record.into_parts().0)))
@@ -138,6 +147,9 @@ impl Restoring<'_> {
             if record.claims().grid != self.directory.policy().grid {
                 return Err(RestartError::WrongGrid);
             }
+            if record.claims().sealed != self.directory.policy().sealed {
+                return Err(RestartError::Sealing);
+            }
             self.directory.restore(accepted, floor_until, record, chain.as_ref());
         }
         Ok(())
@@ -148,7 +160,7 @@ impl Restoring<'_> {
 struct CheckedRow {
     accepted: Timestamp,
     floor_until: Timestamp,
-    record: VerifiedRecord,
+    record: VerifiedEnvelope,
     chain: Option<VerifiedChain>,
 }
 
@@ -202,7 +214,7 @@ fn verify(rows: Vec<Row>, mut known: Option<&mut KnownGrants>) -> Checked {
 }
 
 /// The grants of a record; `None` where they prove nothing: it may have come when the policy was another one.
-fn prove(claims: &ContactRecord, known: &mut KnownGrants) -> Option<VerifiedChain> {
+fn prove(claims: &Outline, known: &mut KnownGrants) -> Option<VerifiedChain> {
     let chain = Chain::read(&claims.grid, &claims.node, &claims.grants).ok()?.verify(known).ok()?;
     known.learn(&chain);
     Some(chain)

@@ -23,8 +23,8 @@ pub(super) enum Token {
     Evidence(Evidence),
     /// What became of an invitation, and who waits for it; nobody, when it is a proof.
     Invitation { used: Box<InvitationUse>, waiting: Option<oneshot::Sender<Outcome>> },
-    /// A list of revoked keys, and who waits for it; nobody, when it came from a file.
-    Revision { revision: Revision, waiting: Option<oneshot::Sender<Outcome>> },
+    /// A document of the grid, and who waits for it; nobody, when it came from a file.
+    Revision { revision: Box<Revision>, waiting: Option<oneshot::Sender<Outcome>> },
     /// Deletions and marks: nobody waits.
     Housekeeping,
 }

@@ -186,12 +186,12 @@ fn transact(
         group.drop_old(&mut log, DROPS_PER_ENTRY * (group.state.next - state.next) + DROPS_PER_GROUP)?;
         let mut meta = transaction.open_table(row::META)?;
         meta.insert(row::STATE_KEY, group.state.encode().as_slice())?;
-        let mut lists = writes.iter().filter_map(|write| match write.borrow() {
-            Write::Revocations(list) => Some(list),
-            _ => None,
-        });
-        if let Some(list) = lists.next_back() {
-            meta.insert(row::REVOCATIONS_KEY, &**list)?;
+        for write in writes {
+            match write.borrow() {
+                Write::Revocations(list) => drop(meta.insert(row::REVOCATIONS_KEY, &**list)?),
+                Write::KeyEpoch(epoch) => drop(meta.insert(row::KEY_EPOCH_KEY, &**epoch)?),
+                _ => {}
+            }
         }
     }
     transaction.commit()?;
@@ -215,7 +215,7 @@ impl Group<'_> {
                     self.put(log, *node, (*accepted, *floor_until), record)?;
                 }
                 Write::Delete(node) => self.delete(log, *node)?,
-                Write::Evidence { .. } | Write::ForgetEvidence(_) | Write::Revocations(_) => {}
+                Write::Evidence { .. } | Write::ForgetEvidence(_) | Write::Revocations(_) | Write::KeyEpoch(_) => {}
                 Write::Invitation { .. } | Write::ForgetInvitation(_) => {}
             }
         }

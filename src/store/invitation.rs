@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     grid::BUNDLE_BYTES_MAX,
-    record::{NodeId, RECORD_BYTES_MAX, SignedRecord},
+    record::{NodeId, RECORD_BYTES_MAX, SignedEnvelope},
 };
 
 /// A record, grants, another record, and their lengths.
@@ -76,9 +76,9 @@ fn decode(key: NodeId, value: &[u8]) -> Option<Invitation> {
     if !rest.is_empty() {
         return None;
     }
-    let second = if second.is_empty() { None } else { Some(SignedRecord::decode(second).ok()?) };
+    let second = if second.is_empty() { None } else { Some(SignedEnvelope::decode(second).ok()?) };
     let grants = (!grants.is_empty()).then(|| Arc::from(grants));
-    Some(Invitation { key, first: SignedRecord::decode(first).ok()?, grants, second })
+    Some(Invitation { key, first: SignedEnvelope::decode(first).ok()?, grants, second })
 }
 
 fn part(bytes: &[u8]) -> Option<(&[u8], &[u8])> {

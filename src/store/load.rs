@@ -15,7 +15,10 @@ use super::{
     quarantine::{Quarantine, Shared},
     row::{self, Entry, State},
 };
-use crate::{grid::SignedRevocations, record::NodeId};
+use crate::{
+    grid::{SignedKeyEpoch, SignedRevocations},
+    record::NodeId,
+};
 
 /// Rows in a chunk: two megabytes at most, and enough for every core to verify some.
 pub const CHUNK_ROWS_MAX: usize = 1024;
@@ -42,7 +45,7 @@ pub(super) struct Base {
     pub(super) database: Held,
     pub(super) quarantine: Arc<Quarantine>,
     pub(super) state: State,
-    revocations: Option<SignedRevocations>,
+    documents: Documents,
 }
 
 /// A database that is given up without a last word to the file.
@@ -84,7 +87,12 @@ impl Opened {
 
     /// The grid's list of revoked keys, decoded; nobody has verified it since it was written.
     pub const fn revocations(&self) -> Option<&SignedRevocations> {
-        self.base.revocations.as_ref()
+        self.base.documents.revocations.as_ref()
+    }
+
+    /// The newest key of a sealed grid, decoded; nobody has verified it since it was written.
+    pub const fn key_epoch(&self) -> Option<&SignedKeyEpoch> {
+        self.base.documents.key_epoch.as_ref()
     }
 
     /// Reads everything, in chunks.
@@ -201,12 +209,18 @@ fn attempt(medium: &Medium, header: &[u8; HEADER_BYTES]) -> Result<Base, Failure
         });
         let database = builder.create_with_backend(Shared(Arc::clone(&quarantine)))?;
         let database = Held(Some((database, Arc::clone(&quarantine))));
-        let (state, revocations) = state(database.database()?)?;
-        Ok(Base { database, quarantine: Arc::clone(&quarantine), state, revocations })
+        let (state, documents) = state(database.database()?)?;
+        Ok(Base { database, quarantine: Arc::clone(&quarantine), state, documents })
     })
 }
 
-fn state(database: &Database) -> Result<(State, Option<SignedRevocations>), Failure> {
+/// What the grid's key signed.
+struct Documents {
+    revocations: Option<SignedRevocations>,
+    key_epoch: Option<SignedKeyEpoch>,
+}
+
+fn state(database: &Database) -> Result<(State, Documents), Failure> {
     let transaction = database.begin_read()?;
     let meta = match transaction.open_table(row::META) {
         Err(redb::TableError::Storage(error)) => return Err(error.into()),
@@ -223,7 +237,12 @@ fn state(database: &Database) -> Result<(State, Option<SignedRevocations>), Fail
         Some(bytes) => Some(SignedRevocations::decode(bytes.value()).map_err(|_| row::ROW)?),
         None => None,
     };
-    Ok((State::decode(meta.get(row::STATE_KEY)?.ok_or(row::ROW)?.value())?, revocations))
+    let key_epoch = match meta.get(row::KEY_EPOCH_KEY)? {
+        Some(bytes) => Some(SignedKeyEpoch::decode(bytes.value()).map_err(|_| row::ROW)?),
+        None => None,
+    };
+    let documents = Documents { revocations, key_epoch };
+    Ok((State::decode(meta.get(row::STATE_KEY)?.ok_or(row::ROW)?.value())?, documents))
 }
 
 /// Reads the log from its near end: the first entry of a node is the one that counts.

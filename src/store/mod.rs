@@ -45,7 +45,7 @@ pub use error::{CommitError, Damage, FatalError, OpenError};
 pub use group::{Backlog, GROUP_WRITES_MAX, GroupCommit, QUEUE_SUBMISSIONS_MAX};
 pub use load::{CHUNK_ROWS_MAX, Loaded, Opened, make_directory, open};
 
-use crate::record::{NodeId, SignedRecord, Timestamp};
+use crate::record::{NodeId, SignedEnvelope, Timestamp};
 
 /// What the directory has to remember beside its rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,7 +72,7 @@ pub struct Row {
     /// The hour until which its seq floor, which is this record's seq, has to be kept.
     pub floor_until: Timestamp,
     /// The record, decoded; nobody has verified it since it was written.
-    pub record: SignedRecord,
+    pub record: SignedEnvelope,
 }
 
 /// Two records of one node with one seq.
@@ -81,7 +81,7 @@ pub struct Evidence {
     /// Who signed both.
     pub node: NodeId,
     /// The records, decoded but unverified.
-    pub pair: [SignedRecord; 2],
+    pub pair: [SignedEnvelope; 2],
 }
 
 /// What became of an invitation of the grid.
@@ -90,11 +90,11 @@ pub struct Invitation {
     /// The one-use key.
     pub key: NodeId,
     /// The record that rests on it, decoded but unverified.
-    pub first: SignedRecord,
+    pub first: SignedEnvelope,
     /// The grants with which its node may stay, well-formed.
     pub grants: Option<Arc<[u8]>>,
     /// Another node's record that rests on it, decoded but unverified.
-    pub second: Option<SignedRecord>,
+    pub second: Option<SignedEnvelope>,
 }
 
 /// A part of what is loaded, so that a large store is never in memory twice.
@@ -148,11 +148,20 @@ pub enum Write {
     ForgetInvitation(NodeId),
     /// Sets the grid's list of revoked keys, exactly as received.
     Revocations(Arc<[u8]>),
+    /// Sets the newest key of a sealed grid, wrapped for its members, exactly as received.
+    KeyEpoch(Arc<[u8]>),
 }
 
 impl Write {
     /// Whether it is tried by itself where there is no room: it makes some, or takes the place of what was there.
     const fn frees(&self) -> bool {
-        matches!(self, Self::Delete(_) | Self::ForgetEvidence(_) | Self::ForgetInvitation(_) | Self::Revocations(_))
+        matches!(
+            self,
+            Self::Delete(_)
+                | Self::ForgetEvidence(_)
+                | Self::ForgetInvitation(_)
+                | Self::Revocations(_)
+                | Self::KeyEpoch(_)
+        )
     }
 }

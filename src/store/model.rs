@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use super::{Chunk, Invitation, Limits, Loaded, Marks, OpenError, Opened, Write, fault::Disk, medium::Place};
 use crate::{
     grid::RevocationList,
-    record::{ContactRecord, GridId, GridSecret, Lifetime, NodeId, NodeSecret, SignedRecord, Timestamp},
+    record::{ContactRecord, GridId, GridSecret, Lifetime, NodeId, NodeSecret, SignedEnvelope, Timestamp},
 };
 
 pub(super) const LIMITS: Limits = Limits { content_bytes_max: 1 << 40 };
@@ -34,6 +34,7 @@ pub(super) struct Model {
     pub(super) evidence: BTreeMap<NodeId, [Vec<u8>; 2]>,
     pub(super) revocations: Option<Vec<u8>>,
     pub(super) invitations: BTreeMap<NodeId, [Option<Vec<u8>>; 3]>,
+    pub(super) key_epoch: Option<Vec<u8>>,
     pub(super) marks: Marks,
 }
 
@@ -45,6 +46,7 @@ impl Default for Model {
             evidence: BTreeMap::new(),
             revocations: None,
             invitations: BTreeMap::new(),
+            key_epoch: None,
             marks,
         }
     }
@@ -67,6 +69,7 @@ impl Model {
                     self.invitations.insert(key, parts);
                 }
                 Write::ForgetInvitation(key) => drop(self.invitations.remove(&key)),
+                Write::KeyEpoch(epoch) => self.key_epoch = Some(epoch.to_vec()),
             }
         }
     }
@@ -75,7 +78,8 @@ impl Model {
 /// Loads all that is there.
 pub(super) fn load(opened: Opened) -> Result<(Model, Loaded), OpenError> {
     let revocations = opened.revocations().map(|list| list.bytes().to_vec());
-    let mut model = Model { marks: opened.marks(), revocations, ..Model::default() };
+    let key_epoch = opened.key_epoch().map(|epoch| epoch.bytes().to_vec());
+    let mut model = Model { marks: opened.marks(), revocations, key_epoch, ..Model::default() };
     let loaded = opened.load(|chunk| match chunk {
         Chunk::Rows(rows) => {
             for row in rows {
@@ -90,7 +94,7 @@ pub(super) fn load(opened: Opened) -> Result<(Model, Loaded), OpenError> {
         }
         Chunk::Invitations(invitations) => {
             for Invitation { key, first, grants, second } in invitations {
-                let record = |record: SignedRecord| record.bytes().to_vec();
+                let record = |record: SignedEnvelope| record.bytes().to_vec();
                 let grants = grants.map(|grants| grants.to_vec());
                 model.invitations.insert(key, [Some(record(first)), grants, second.map(record)]);
             }
@@ -174,7 +178,7 @@ pub(super) fn record(secret: &NodeSecret, seq: u64, padding: usize) -> Box<[u8]>
         services: Vec::new(),
         grants: vec![0xa5; padding].chunks(256).map(<[u8]>::to_vec).collect(),
     };
-    record.sign(secret).unwrap().into_parts().0
+    record.sign(secret).unwrap().bytes().into()
 }
 
 /// A list of revoked keys.

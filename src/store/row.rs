@@ -5,6 +5,7 @@
 //! | `meta` | `format` | u32, [`FORMAT`] |
 //! | `meta` | `state` | [`State`]: seven u64, then latest hour and forgotten-until hour as u32 |
 //! | `meta` | `revocations` | the grid's list of revoked keys, signed; absent before the first |
+//! | `meta` | `key-epoch` | the newest key of a sealed grid, wrapped for its members, signed; absent before the first |
 //! | `log` | u64, one higher each time | node (32 bytes) ‖ accepted hour (u32) ‖ floor-until hour (u32) ‖ signed record |
 //! | `log` | the same | node (32 bytes): what came before about this node is void |
 //! | `evidence` | node (32 bytes) | length of the first (u16) ‖ first signed record ‖ second signed record |
@@ -21,7 +22,7 @@ use super::{
     Marks, Row,
     error::{Damage, Failure},
 };
-use crate::record::{NodeId, SignedRecord, Timestamp};
+use crate::record::{NodeId, SignedEnvelope, Timestamp};
 
 /// The format this software reads and writes. A change that an older version would misread raises it.
 pub(super) const FORMAT: u32 = 1;
@@ -34,6 +35,7 @@ pub(super) const INVITATIONS: TableDefinition<'static, &[u8; 32], &[u8]> = Table
 pub(super) const FORMAT_KEY: &str = "format";
 pub(super) const STATE_KEY: &str = "state";
 pub(super) const REVOCATIONS_KEY: &str = "revocations";
+pub(super) const KEY_EPOCH_KEY: &str = "key-epoch";
 
 /// What the store knows about itself, written with every group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -149,14 +151,14 @@ pub(super) fn encode_pair(pair: &[std::sync::Arc<[u8]>; 2]) -> Option<Vec<u8>> {
 }
 
 /// Reads evidence.
-pub(super) fn decode_pair(node: &NodeId, value: &[u8]) -> Result<[SignedRecord; 2], Failure> {
+pub(super) fn decode_pair(node: &NodeId, value: &[u8]) -> Result<[SignedEnvelope; 2], Failure> {
     let (length, rest) = value.split_first_chunk::<2>().ok_or(ROW)?;
     let (first, second) = rest.split_at_checked(u16::from_be_bytes(*length).into()).ok_or(ROW)?;
     Ok([record(first, node)?, record(second, node)?])
 }
 
-fn record(bytes: &[u8], node: &NodeId) -> Result<SignedRecord, Failure> {
-    let record = SignedRecord::decode(bytes).map_err(|_| RECORD)?;
+fn record(bytes: &[u8], node: &NodeId) -> Result<SignedEnvelope, Failure> {
+    let record = SignedEnvelope::decode(bytes).map_err(|_| RECORD)?;
     if record.claims().node == *node { Ok(record) } else { Err(RECORD) }
 }
 

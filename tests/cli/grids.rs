@@ -131,7 +131,7 @@ fn strangers_stay_out_and_whoever_is_revoked_is_gone() {
     // Whoever loses the list goes on from the one in force.
     std::fs::remove_file(network.node.path("revoked")).unwrap();
     done(revoke(&network.node, &["--restore", &node]));
-    fails(&bring(&network), 3, "list 2 of this grid is in force");
+    fails(&bring(&network), 3, "number 2 of this grid is in force");
     let shown = network.node.run(&[&["grid", "show", "--json", "--out", "revoked"], &NODE[..]].concat());
     assert_eq!(done(shown).json()["revoked"][0]["node"], node.as_str());
     done(revoke(&network.node, &["--restore", &node]));

@@ -7,8 +7,8 @@ use anteroom::{
     client::{Client, ClientSettings, Deadlines, Introducer},
     protocol::Blob,
     record::{
-        Address, Attributes, ContactRecord, GridId, HashedNodeId, I2pAddress, Lifetime, NodeId, NodeSecret,
-        OnionAddress, Service, VerifiedRecord,
+        Address, Attributes, ContactRecord, GridId, GroupKey, HashedNodeId, I2pAddress, Lifetime, NodeId, NodeSecret,
+        OnionAddress, Service, SignedEnvelope, VerifiedEnvelope, VerifiedRecord,
     },
 };
 use tempfile::TempDir;
@@ -92,7 +92,7 @@ pub(crate) fn other_introducer() -> Introducer {
     Introducer::I2p(I2pAddress::from_hash([6; 32], 80))
 }
 
-fn secret(number: u16) -> NodeSecret {
+pub(crate) fn secret(number: u16) -> NodeSecret {
     let mut seed = [1; 32];
     seed[..2].copy_from_slice(&number.to_be_bytes());
     NodeSecret::from_seed(seed)
@@ -125,6 +125,18 @@ pub(crate) fn changed(number: u16, seq: u64, change: impl FnOnce(&mut ContactRec
     };
     change(&mut record);
     record.sign(&secret(number)).unwrap()
+}
+
+/// As whoever keeps it sees it.
+pub(crate) fn envelope(record: &VerifiedRecord) -> VerifiedEnvelope {
+    SignedEnvelope::decode(record.bytes()).unwrap().verify().unwrap()
+}
+
+/// Sealed for the holders of `key`, after `change`.
+pub(crate) fn sealed(number: u16, seq: u64, key: &GroupKey, change: impl FnOnce(&mut ContactRecord)) -> VerifiedRecord {
+    let mut claims = record(number, seq).claims().clone();
+    change(&mut claims);
+    claims.seal(key, ambient::random().unwrap(), &secret(number)).unwrap()
 }
 
 pub(crate) fn service(name: &str, address: Address) -> Service {

@@ -7,7 +7,7 @@ use anteroom::{
     protocol::{About, AdmissionKind, Blob, LookupMode, RefusalCode, Request, Response, WatchMode},
 };
 
-use crate::harness::{GRID, Net, changed, introducer, node, record};
+use crate::harness::{GRID, Net, changed, envelope, introducer, node, record};
 
 fn about(grid: [u8; 32], lookup: LookupMode) -> About {
     About {
@@ -82,7 +82,7 @@ async fn a_publish_tells_what_became_of_it() {
     let busy = |seconds| Published::Busy { retry_after: Duration::from_secs(seconds) };
     let refused = |code, current| Published::Refused { code, current };
     assert_eq!(became[..3], [Published::Accepted, busy(7), busy(3600)]);
-    assert_eq!(became[3], refused(RefusalCode::Stale, Some(older)));
+    assert_eq!(became[3], refused(RefusalCode::Stale, Some(envelope(&older))));
     // Not the node's own record: nothing to go on from.
     assert_eq!(became[4], refused(RefusalCode::Stale, None));
     assert_eq!(became[5], refused(RefusalCode::Full, None));
@@ -103,7 +103,7 @@ async fn a_node_can_go_on_from_an_expired_record_of_its_own() {
         }
     });
     let became = net.client.publish(&introducer(), &record(1, 1)).await.unwrap();
-    let current = Some(expired);
+    let current = Some(envelope(&expired));
     let code = RefusalCode::Stale;
     assert_eq!(became, Published::Refused { code, current });
 }

@@ -10,6 +10,7 @@ mod no_ip;
 #[path = "../support/quiet.rs"]
 mod quiet;
 mod quiet_server;
+mod sealed;
 mod supervisor;
 #[path = "../support/mod.rs"]
 mod support;

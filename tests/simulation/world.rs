@@ -7,10 +7,10 @@ use anteroom::{
         Admission, AdmissionPolicy, Bucket, CLOCK_JUMP_HOURS_MAX, CLOCK_SKEW_HOURS_MAX, Change, Cursor, Directory,
         Filter, Marks, Now, Policy, Rejection, Revision, Screening,
     },
-    grid::{Chain, KnownGrants, SignedRevocations},
+    grid::{Chain, KnownGrants, SignedDocument, SignedRevocations, VerifiedDocument},
     record::{
         Address, ContactRecord, GridId, HashedNodeId, Lifetime, NodeId, NodeSecret, OnionAddress, Service, ServiceName,
-        SignedRecord, Timestamp,
+        SignedEnvelope, SignedRecord, Timestamp,
     },
 };
 
@@ -329,8 +329,9 @@ impl World {
         let (now, mut circuit) = (self.now(), Bucket::default());
         let list = SignedRevocations::decode(bytes).expect("the world signs well-formed lists");
         let seq = list.list().seq;
+        let list = SignedDocument::Revocations(list);
         let known = self.model.revocations.as_ref().map(|list| (list.list().seq, list.bytes().to_vec()));
-        let screened = self.directory.screen_revocations(now, &list, &mut circuit);
+        let screened = self.directory.screen_document(now, &list, &mut circuit);
         let revised = match screened {
             Ok(Screening::AlreadyCurrent) => Ok(None),
             Ok(Screening::Verify) => self.directory.revise(now, list.verify().expect("signed")),
@@ -365,14 +366,14 @@ impl World {
             return;
         }
         self.keep_list(&revision);
-        self.directory.apply_revision(revision);
+        assert!(self.directory.apply_revision(revision), "others may be listed now");
         self.tally.count("list in force");
         // Whoever watches is told to start again.
         self.follower = Follower { cursor: self.directory.cursor(None), knows: BTreeMap::new() };
     }
 
     fn keep_list(&mut self, revision: &Revision) {
-        let list = SignedRevocations::decode(revision.bytes()).expect("a list").verify().expect("signed");
+        let list = SignedRevocations::decode(revision.document().bytes()).expect("a list").verify().expect("signed");
         self.model.revise(list);
     }
 
@@ -406,7 +407,7 @@ impl World {
     /// The way of a record through an introducer. `true`: on its way to the disk.
     fn offer(&mut self, bytes: &[u8]) -> bool {
         let now = self.now();
-        let record = SignedRecord::decode(bytes).expect("the world signs well-formed records");
+        let record = SignedEnvelope::decode(bytes).expect("the world signs well-formed records");
         let (node, seq) = (record.claims().node, record.claims().seq);
         let known = self.model.rows.get(&node).cloned();
         let in_flight = self.in_flight.iter().any(|change| change.node == node);
@@ -432,7 +433,7 @@ impl World {
                 assert!(!in_flight, "two changes of one key in flight");
                 let expires = Some(record.claims().expires());
                 assert!(expires > self.model.forgotten, "a record was admitted whose floor may have been forgotten");
-                let keys = members::keys_of(record.claims());
+                let keys = members::keys_of(&claims(bytes));
                 assert!(!self.granted || !keys.is_empty(), "a stranger was admitted");
                 assert!(!keys.iter().any(|key| self.model.revokes(key)), "one who is out was admitted");
                 self.in_flight.push(change);
@@ -481,7 +482,7 @@ impl World {
         }
     }
 
-    fn note(&mut self, rejection: &Rejection, record: &SignedRecord) {
+    fn note(&mut self, rejection: &Rejection, record: &SignedEnvelope) {
         let expired_by_clock = record.claims().expires() <= self.now().wall;
         self.tally.count(match rejection {
             Rejection::WrongGrid => "wrong grid",
@@ -553,14 +554,14 @@ impl World {
         let marks = self.model.marks.unwrap_or(Marks::NONE);
         self.directory = Directory::new(policy(self.granted), now, marks, generation);
         for row in self.model.rows.values() {
-            let verified = SignedRecord::decode(&row.bytes).expect("a record").verify().expect("signed");
+            let verified = SignedEnvelope::decode(&row.bytes).expect("a record").verify().expect("signed");
             let claims = verified.claims();
             let chain = Chain::read(&claims.grid, &claims.node, &claims.grants).ok();
             let chain = chain.map(|chain| chain.verify(&KnownGrants::new(0)).expect("it was admitted"));
             self.directory.restore(row.accepted, row.floor_until, verified, chain.as_ref());
         }
         if let Some(list) = &self.model.revocations {
-            self.directory.restore_revocations(list.clone());
+            self.directory.restore_document(VerifiedDocument::Revocations(list.clone()));
         }
         let cursor = self.directory.cursor(None);
         let old = std::mem::replace(&mut self.follower, Follower { cursor, knows: BTreeMap::new() });

@@ -9,8 +9,8 @@ use std::{
 use anteroom::{
     grid::{Grant, GrantKind, Revocation, RevocationList, Rights, VerifiedRevocations},
     record::{
-        Address, ContactRecord, GridId, GridSecret, Lifetime, NodeId, NodeSecret, OnionAddress, Service, Timestamp,
-        VerifiedRecord,
+        Address, ContactRecord, GridId, GridSecret, GroupKey, Lifetime, NodeId, NodeSecret, OnionAddress, Service,
+        Timestamp, VerifiedRecord,
     },
     store::{self, GROUP_WRITES_MAX, Limits, Marks, Write},
 };
@@ -107,6 +107,12 @@ impl Node {
         claims.sign(&self.secret).expect("the claims are within their limits")
     }
 
+    /// The same for the holders of `key`.
+    pub fn seal(&self, claims: &ContactRecord, key: &GroupKey) -> VerifiedRecord {
+        let nonce = anteroom::ambient::random().expect("randomness");
+        claims.seal(key, nonce, &self.secret).expect("the claims are within their limits")
+    }
+
     /// An ordinary record.
     pub fn record(&self, seq: u64) -> VerifiedRecord {
         self.sign(&self.claims(seq))
@@ -147,8 +153,9 @@ pub fn fill_store(state: &Path, count: u64, bytes: usize) {
     let mut store = opened.load(|_| ()).and_then(store::Loaded::accept).expect("a new store");
     let marks = Marks { latest_hour: hour, forgotten_until: Timestamp::EPOCH };
     let mut writes = (STORED_NODES_FROM..STORED_NODES_FROM + count).map(|number| {
-        let (record, claims) = Node::new(number).record_of_size(1, bytes).into_parts();
-        Write::Put { node: claims.node, accepted: hour, floor_until: claims.expires(), record: record.into() }
+        let record = Node::new(number).record_of_size(1, bytes);
+        let claims = record.claims();
+        Write::Put { node: claims.node, accepted: hour, floor_until: claims.expires(), record: record.bytes().into() }
     });
     loop {
         let group: Vec<_> = writes.by_ref().take(GROUP_WRITES_MAX).collect();

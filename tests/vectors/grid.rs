@@ -140,6 +140,9 @@ fn invitations() {
             assert_eq!(introducers, vector.texts("introducer").collect::<Vec<_>>());
             let client_key = invitation.client_key().map(|key| HEXLOWER.encode(key));
             assert_eq!(client_key.as_deref(), vector.texts("client-key").next());
+            let group_key =
+                invitation.group_key().map(|key| format!("{} {}", key.epoch(), HEXLOWER.encode(key.secret())));
+            assert_eq!(group_key.as_deref(), vector.texts("group-key").next());
 
             let node = NodeId::from_bytes(vector.key("node"));
             let hour = Timestamp::from_hours(vector.text("redeemed-hours").parse().expect("an hour"));

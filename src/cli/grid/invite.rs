@@ -3,7 +3,6 @@
 use std::{io::IsTerminal as _, path::PathBuf};
 
 use clap::Args;
-use zeroize::Zeroizing;
 
 use super::{
     PassphraseFrom,
@@ -18,8 +17,8 @@ use crate::{
         output,
     },
     grid::{Grant, GrantKind, INVITATION_LIFETIME_HOURS_MAX, Invitation, InvitationError, Rights, ServiceSet},
-    keys::ClientSecret,
-    record::{Address, Nickname, NodeSecret, ServiceName},
+    keys::{self, ClientSecret},
+    record::{Address, GroupKey, Nickname, NodeSecret, ServiceName},
 };
 
 const HOURS_PER_DAY: u16 = 24;
@@ -42,6 +41,9 @@ pub(in crate::cli) struct Invite {
     /// The introducers ask for client authorization: the invitation carries keys for that (--reader implies it)
     #[arg(long)]
     client_auth: bool,
+    /// In a sealed grid: the file of its group key, which the invitation carries
+    #[arg(long, value_name = "FILE")]
+    group: Option<PathBuf>,
     /// How long the invitation can be used, and what came by it holds without being confirmed
     #[arg(long, value_name = "DAYS", default_value_t = DAYS_MAX, value_parser = clap::value_parser!(u16).range(1..=i64::from(DAYS_MAX)))]
     days: u16,
@@ -75,7 +77,7 @@ impl Invite {
         let mut book = Book::open(&self.book)?;
         let issuer = self.issuer.open(&self.passphrase)?;
         let now = ambient::wall();
-        let seed = Zeroizing::new(seed()?);
+        let seed = seed()?;
         let key = NodeSecret::from_seed(*seed).id();
         let grants = issuer.sign(&Grant {
             grid: issuer.grid(),
@@ -88,13 +90,22 @@ impl Invite {
             lifetime_hours: self.days.saturating_mul(HOURS_PER_DAY),
         })?;
         let client_key = if self.client_auth || self.offers.reader { Some(crate::cli::keygen::seed()?) } else { None };
-        let invitation = Invitation::new(*seed, &grants, self.introducer.clone(), client_key).map_err(unusable)?;
+        let invitation =
+            Invitation::new(*seed, &grants, self.introducer.clone(), client_key.as_deref().copied(), self.group_key()?)
+                .map_err(unusable)?;
         let text = invitation.to_text().map_err(unusable)?;
         let entry = self.entry(&book, &invitation, issuer.id())?;
         book.add(entry.clone(), now)?;
         // In the book before anybody can use it.
         book.save()?;
         self.tell(&text, &entry)
+    }
+
+    /// The newest one, under which members publish.
+    fn group_key(&self) -> Result<Option<GroupKey>, Failure> {
+        let Some(file) = &self.group else { return Ok(None) };
+        let keys = keys::load_group(file)?;
+        Ok(keys.newest().map(|key| GroupKey::new(key.epoch(), *key.secret())))
     }
 
     fn rights(&self) -> Rights {

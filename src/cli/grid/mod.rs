@@ -9,6 +9,7 @@ mod init;
 mod invitations;
 mod invite;
 mod issuer;
+mod key_epoch_file;
 mod passphrase;
 #[cfg(feature = "client")]
 mod publish;
@@ -16,6 +17,7 @@ mod publish;
 mod redeemed;
 mod revocation_file;
 mod revoke;
+mod seal;
 mod show;
 mod uninvite;
 
@@ -59,7 +61,10 @@ pub(super) enum Grid {
     Uninvite(uninvite::Uninvite),
     /// Take out keys, and all that was granted through them; without a key: renew the list
     Revoke(revoke::Revoke),
-    /// Bring the list of revoked keys to every introducer of a configuration
+    /// The key that the members of a sealed grid share
+    #[command(subcommand)]
+    Seal(seal::Seal),
+    /// Bring what the grid's key signed to every introducer of a configuration
     #[cfg(feature = "client")]
     Publish(publish::Publish),
     /// Show a grant, or a list of revoked keys
@@ -75,7 +80,7 @@ impl Grid {
             Self::Show(command) => command.reaches(),
             Self::Invitations(command) => command.reaches(),
             Self::Confirm(command) => Some(&**command),
-            Self::Init(_) | Self::Keygen(_) | Self::Grant(_) | Self::Revoke(_) => None,
+            Self::Init(_) | Self::Keygen(_) | Self::Grant(_) | Self::Revoke(_) | Self::Seal(_) => None,
             Self::Invite(_) | Self::Uninvite(_) => None,
         }
     }
@@ -92,6 +97,7 @@ impl Grid {
             Self::Confirm(arguments) => arguments.run(),
             Self::Uninvite(arguments) => arguments.run(),
             Self::Revoke(arguments) => arguments.run(),
+            Self::Seal(arguments) => arguments.run(),
             #[cfg(feature = "client")]
             Self::Publish(arguments) => arguments.run(),
             Self::Show(arguments) => arguments.run(),

@@ -1,10 +1,10 @@
-//! Bringing the list of revoked keys to introducers, and asking them for it.
+//! Bringing what the grid's key signed to introducers, and asking them for the list of revoked keys.
 
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::revocation_file;
+use super::{key_epoch_file, revocation_file};
 use crate::{
     cli::{
         failure::{Exit, Failure},
@@ -15,7 +15,7 @@ use crate::{
     },
     client::{Client, ClientError, Delivered, Introducer},
     config::NodeConfig,
-    grid::VerifiedRevocations,
+    grid::{VerifiedDocument, VerifiedRevocations},
 };
 
 #[derive(Args)]
@@ -25,23 +25,44 @@ pub(in crate::cli) struct Publish {
     config: PathBuf,
     #[command(flatten)]
     proxy: Proxy,
-    /// The list of revoked keys, as `anteroom grid revoke` writes it
-    #[arg(long, value_name = "FILE")]
-    list: PathBuf,
+    #[command(flatten)]
+    document: Document,
     #[command(flatten)]
     sandbox: SandboxOption,
 }
 
+#[derive(Args)]
+#[group(required = true, multiple = false)]
+struct Document {
+    /// The list of revoked keys, as `anteroom grid revoke` writes it
+    #[arg(long, value_name = "FILE")]
+    list: Option<PathBuf>,
+    /// The key of a new epoch, as `anteroom grid seal rekey` writes it
+    #[arg(long, value_name = "FILE")]
+    epoch: Option<PathBuf>,
+}
+
+impl Document {
+    fn read(&self) -> Result<VerifiedDocument, Failure> {
+        match (&self.list, &self.epoch) {
+            (Some(path), _) => revocation_file::read_existing(path).map(VerifiedDocument::Revocations),
+            (None, Some(path)) => key_epoch_file::read_existing(path).map(VerifiedDocument::KeyEpoch),
+            // clap asks for one of them.
+            (None, None) => Err(Failure::new(Exit::Usage, "no document is named")),
+        }
+    }
+}
+
 impl Publish {
     pub(super) fn run(self) -> Result<(), Failure> {
-        let list = revocation_file::read_existing(&self.list)?;
+        let document = self.document.read()?;
         let config = NodeConfig::load(&self.config)?;
         let (client, introducers) = introducers::publisher(&config, &self.proxy)?;
         lockdown::reader(&self.sandbox, Some(&config))?;
         let mut failures = Vec::new();
         block_on(async {
             for introducer in &introducers {
-                match bring(&client, introducer, &list).await {
+                match bring(&client, introducer, &document).await {
                     Ok(()) => output::say(format_args!("{introducer}: it is in force")),
                     Err(failure) => {
                         output::say(format_args!("{introducer}: {failure}"));
@@ -56,7 +77,7 @@ impl Publish {
             None => Ok(()),
             Some(failure) if accepted == 0 => Err(failure),
             Some(_) => {
-                let message = format_args!("the list is in force at {accepted} of {} introducers", introducers.len());
+                let message = format_args!("it is in force at {accepted} of {} introducers", introducers.len());
                 Err(Failure::new(Exit::Partly, message).hint("see above why; to bring it again does no harm"))
             }
         }
@@ -77,17 +98,21 @@ impl Reaches for Publish {
     }
 
     fn refuse_unready(&self) -> Result<(), Failure> {
-        revocation_file::read_existing(&self.list)?;
+        self.document.read()?;
         introducers::publisher(&NodeConfig::load(&self.config)?, &self.proxy).map(drop)
     }
 }
 
-async fn bring(client: &Client, introducer: &Introducer, list: &VerifiedRevocations) -> Result<(), Failure> {
-    match client.bring_revocations(introducer, list).await? {
+async fn bring(client: &Client, introducer: &Introducer, document: &VerifiedDocument) -> Result<(), Failure> {
+    match client.bring(introducer, document).await? {
         Delivered::Accepted => Ok(()),
         Delivered::Refused { current: Some(current), .. } => Err(Failure::new(
             Exit::Refused,
-            format_args!("refused: list {} of this grid is in force, and this is list {}", current.list().seq, list.list().seq),
+            format_args!(
+                "refused: number {} of this grid is in force, and this is number {}",
+                current.head().seq,
+                document.head().seq
+            ),
         )
         .hint("get that one with `anteroom grid show --config node.toml --out FILE`, and let `anteroom grid revoke` go on from it")),
         Delivered::Refused { code, .. } => {

@@ -26,6 +26,7 @@ use crate::{
     config::NodeConfig,
     net::{DialError, SocksError},
     protocol::AdmissionKind,
+    record::NodeId,
 };
 
 #[derive(Args)]
@@ -41,7 +42,8 @@ pub(super) struct Join {
     proxy: Proxy,
     #[command(flatten)]
     sandbox: SandboxOption,
-    /// Print a JSON document: config, node (null for who only reads), introducers: a list of {introducer, answers, error}
+    /// Print a JSON document: config, node (null for who only reads; in a sealed grid the id that its next
+    /// keys are wrapped for), introducers: a list of {introducer, answers, error}
     #[arg(long)]
     json: bool,
 }
@@ -61,12 +63,13 @@ impl Join {
             }))?;
         } else {
             answers.iter().for_each(Answer::tell);
-            self.tell_next(node.is_some());
+            self.tell_next(node.filter(|_| config.grant.is_none()), config.grant.is_some());
         }
         into_result(&answers)
     }
 
-    fn tell_next(&self, publishes: bool) {
+    /// `reader`: who only reads a sealed grid.
+    fn tell_next(&self, reader: Option<NodeId>, publishes: bool) {
         let config = self.place.config.display();
         if publishes {
             output::say(format_args!(
@@ -75,6 +78,11 @@ impl Join {
                  Whoever invited you sees that, and lets the node stay."
             ));
         } else {
+            if let Some(reader) = reader {
+                output::say(format_args!(
+                    "Tell whoever invited you your id: the next group key is made for it.\n{reader}"
+                ));
+            }
             output::say(format_args!("Next: anteroom list --config {config}"));
         }
     }

@@ -19,19 +19,20 @@ use crate::{
         self, ClientSecret,
         client_keys::{self, Missing},
     },
-    record::{Address, NodeId, NodeSecret},
+    record::{Address, GroupKey, GroupKeys, NodeId, NodeSecret},
 };
 
 /// The configuration in the directory.
 const CONFIG: &str = "node.toml";
 const KEY: &str = "node.key";
 const GRANT: &str = "node.grant";
+const GROUP_KEY: &str = "group.key";
 /// Tor's directory, as node.toml has it.
 const TOR: &str = "tor";
 /// Owner only.
 const MODE: u32 = 0o700;
 
-/// Whose directory it is; `None` for who only reads.
+/// Whose directory it is; `None` for who only reads a grid that is not sealed.
 pub(super) fn node(config: &NodeConfig) -> Result<Option<NodeId>, Failure> {
     config.key.as_deref().map(|key| Ok(keys::load_node(key)?.id())).transpose()
 }
@@ -96,6 +97,13 @@ fn write(directory: &Path, invitation: &Invitation, socks: Option<&Path>) -> Res
     let publishes = !matches!(&invitation.chain().rights().services, ServiceSet::Only(names) if names.is_empty());
     if publishes {
         redeem(directory, invitation)?;
+    } else if invitation.group_key().is_some() {
+        // The next group key is wrapped for this one.
+        keys::create_node(&directory.join(KEY), &NodeSecret::from_seed(*keygen::seed()?))?;
+    }
+    if let Some(key) = invitation.group_key() {
+        let key = GroupKey::new(key.epoch(), *key.secret());
+        keys::create_group(&directory.join(GROUP_KEY), &GroupKeys::new(key))?;
     }
     write_client_keys(directory, invitation, socks.is_some())?;
     let text = configuration(invitation, publishes, socks)
@@ -105,7 +113,7 @@ fn write(directory: &Path, invitation: &Invitation, socks: Option<&Path>) -> Res
 
 /// A key of the node's own, and the grants that the invitation is good for.
 fn redeem(directory: &Path, invitation: &Invitation) -> Result<(), Failure> {
-    let secret = NodeSecret::from_seed(keygen::seed()?);
+    let secret = NodeSecret::from_seed(*keygen::seed()?);
     let grants = invitation
         .redeem(secret.id(), ambient::wall())
         .map_err(|error| Failure::new(Exit::Usage, error).hint("ask for another invitation"))?;
@@ -150,8 +158,13 @@ fn configuration(invitation: &Invitation, publishes: bool, socks: Option<&Path>)
     put(GRID_PLACEHOLDER, &invitation.grid().to_string())?;
     put("\nintroducers = [\n]", &format!("\nintroducers = [\n{introducers}]"))?;
     put("\n#granted = false", "\ngranted = true")?;
-    if publishes {
+    if invitation.group_key().is_some() {
+        put("\n#group_key = \"group.key\"", &format!("\ngroup_key = \"{GROUP_KEY}\""))?;
+    }
+    if publishes || invitation.group_key().is_some() {
         put("\n#key = \"node.key\"", &format!("\nkey = \"{KEY}\""))?;
+    }
+    if publishes {
         put("\n#grant = \"node.grant\"", &format!("\ngrant = \"{GRANT}\""))?;
     }
     if let Some(socks) = socks {
@@ -166,10 +179,10 @@ mod tests {
     use super::*;
     use crate::{
         grid::{Grant, GrantKind, Rights},
-        record::GridSecret,
+        record::{Epoch, GridSecret},
     };
 
-    fn invitation(rights: Rights, client_key: Option<[u8; 32]>) -> Invitation {
+    fn invitation(rights: Rights, client_key: Option<[u8; 32]>, group_key: Option<GroupKey>) -> Invitation {
         let (grid, key) = (GridSecret::from_seed([1; 32]), NodeSecret::from_seed([2; 32]));
         let grant = Grant {
             grid: grid.id(),
@@ -183,14 +196,14 @@ mod tests {
         };
         let grant = grant.sign_by_grid(&grid).unwrap();
         let introducer = "sgblgwu6s3qplltke246cgan4h4arjxufg7lx3zpjwt3vc3evl7byiid.onion:80".parse().unwrap();
-        Invitation::new([2; 32], &[grant.bytes()], vec![introducer], client_key).unwrap()
+        Invitation::new([2; 32], &[grant.bytes()], vec![introducer], client_key, group_key).unwrap()
     }
 
     #[test]
     fn what_is_made_can_be_used_and_has_all_that_the_invitation_says() {
         let parent = tempfile::tempdir().unwrap();
         let place = Place::new(parent.path().join("bob"));
-        let invitation = invitation(Rights::ANY_SERVICE, Some([7; 32]));
+        let invitation = invitation(Rights::ANY_SERVICE, Some([7; 32]), None);
         place.make(&invitation, Some(Path::new("/run/tor/socks"))).unwrap();
         let config = NodeConfig::load(&place.config).unwrap();
         assert_eq!((config.grid, config.granted), (invitation.grid(), true));
@@ -207,10 +220,25 @@ mod tests {
     fn who_only_reads_has_no_key() {
         let parent = tempfile::tempdir().unwrap();
         let place = Place::new(parent.path().join("carol"));
-        place.make(&invitation(Rights::services([]), Some([7; 32])), None).unwrap();
+        place.make(&invitation(Rights::services([]), Some([7; 32]), None), None).unwrap();
         let config = NodeConfig::load(&place.config).unwrap();
         assert_eq!((config.key.is_none(), config.grant.is_none(), config.socks), (true, true, None));
         assert!(!place.directory.join(KEY).exists() && !place.directory.join(GRANT).exists());
+    }
+
+    #[test]
+    fn in_a_sealed_grid_everybody_has_the_group_key_and_a_key_of_their_own() {
+        for rights in [Rights::ANY_SERVICE, Rights::services([])] {
+            let parent = tempfile::tempdir().unwrap();
+            let place = Place::new(parent.path().join("carol"));
+            let group_key = GroupKey::new(Epoch::new(3).unwrap(), [9; 32]);
+            place.make(&invitation(rights.clone(), None, Some(group_key)), None).unwrap();
+            let config = NodeConfig::load(&place.config).unwrap();
+            let keys = keys::load_group(config.group_key.as_deref().unwrap()).unwrap();
+            assert_eq!(keys.sole().map(|key| (key.epoch().get(), *key.secret())), Some((3, [9; 32])));
+            assert!(node(&config).unwrap().is_some());
+            assert_eq!(config.grant.is_some(), rights == Rights::ANY_SERVICE);
+        }
     }
 
     #[test]
@@ -222,7 +250,7 @@ mod tests {
         place.refuse_occupied().unwrap();
         fs::write(directory.join("diary"), "mine").unwrap();
         assert_eq!(place.refuse_occupied().unwrap_err().exit(), Exit::Usage);
-        let invitation = invitation(Rights::ANY_SERVICE, None);
+        let invitation = invitation(Rights::ANY_SERVICE, None, None);
         place.make(&invitation, None).unwrap_err();
         assert_eq!(fs::read_to_string(directory.join("diary")).unwrap(), "mine");
         assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 1, "nothing else is left");

@@ -149,7 +149,10 @@ impl Panel {
         let chain = Chain::read(&self.grid, &claims.node, &claims.grants).ok();
         let verified = chain.and_then(|chain| chain.verify(&self.known).ok());
         match verified {
-            Some(chain) if chain.rights().admit(claims) && claims.expires() <= chain.expires() => {
+            Some(chain)
+                if chain.rights().admit(claims.services.iter().map(|service| &service.name))
+                    && claims.expires() <= chain.expires() =>
+            {
                 self.known.learn(&chain);
                 Grants::Hold(chain)
             }

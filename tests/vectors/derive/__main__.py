@@ -6,10 +6,12 @@ sys.dont_write_bytecode = True
 
 import grids
 import records
+import sealed
 import texts
 from write import finish
 
 texts.write_all()
 records.write_all()
 grids.write_all()
+sealed.write_all()
 finish()

@@ -187,9 +187,11 @@ def revocations():
 PREFIX = "anteroom-invite"
 
 
-def invitation_body(secret, grants, introducers, client_key=None, version=1):
-    key = client_key if isinstance(client_key, bytes) and len(client_key) != 32 else b"\0" if client_key is None else b"\1" + client_key
-    return bytes([version]) + secret + f.sequence([f.string(grant) for grant in grants]) + f.sequence(introducers) + key
+def invitation_body(secret, grants, introducers, client_key=None, group_key=None, version=1):
+    kind = (client_key is not None) + 2 * (group_key is not None)
+    keys = bytes([kind]) + (client_key or b"")
+    keys += b"" if group_key is None else number(group_key[0]) + group_key[1]
+    return bytes([version]) + secret + f.sequence([f.string(grant) for grant in grants]) + f.sequence(introducers) + keys
 
 
 def invitations():
@@ -198,14 +200,19 @@ def invitations():
     text = lambda *arguments, **more: f.bech32(PREFIX, invitation_body(*arguments, **more))
     client_key = seed("reader")
 
-    def accept(name, why, grants, introducers, addresses, key=None):
+    def accept(name, why, grants, introducers, addresses, key=None, group=None):
         redeemed = link(BOB, NODE, services=["storage"], issued=ISSUED + 36, lifetime=300)
-        pairs = [("text", text(BOB, grants, introducers, key)), ("seed", BOB), ("grid", GRID), *(("grant", grant) for grant in grants), *(("introducer", address) for address in addresses)]
+        pairs = [("text", text(BOB, grants, introducers, key, group)), ("seed", BOB), ("grid", GRID), *(("grant", grant) for grant in grants), *(("introducer", address) for address in addresses)]
         pairs += [] if key is None else [("client-key", key)]
+        pairs += [] if group is None else [("group-key", f"{group[0]} {group[1].hex()}")]
         vector("invitation", f"accept-{name}", why, "accept", [*pairs, ("expires-hours", ISSUED + 336), ("node", f.public(NODE)), ("redeemed-hours", ISSUED + 36), ("redeemed", redeemed)])
 
     accept("by-a-member", "Through Alice, with two introducers and a key for their onion services. Redeemed for a node, 36 hours later.", invited, [onion, i2p], [f.onion(ONION, 80), f.b32(HASH, 0)], client_key)
     accept("by-the-grid", "By the grid's key itself.", [link(None, BOB, kind=1, depth=1, services=["storage"], lifetime=336)], [onion], [f.onion(ONION, 80)])
+
+    by_grid = [link(None, BOB, kind=1, depth=1, services=["storage"], lifetime=336)]
+    accept("group-key", "Into a sealed grid.", by_grid, [onion], [f.onion(ONION, 80)], group=(1, seed("group")))
+    accept("every-key", "Into a sealed grid whose introducers are for known readers alone; the epoch at its largest.", by_grid, [onion], [f.onion(ONION, 80)], client_key, (2**32 - 1, seed("group")))
 
     no = lambda name, why, error, *all_texts: vector("invitation", f"reject-{name}", why, f"InvitationError.{error}", [("text", one) for one in all_texts])
     good = text(BOB, invited, [onion])
@@ -222,6 +229,8 @@ def invitations():
     clearnet = f.wire_ip("1.2.3.4", 80)
     five = [f.wire_onion(ONION, port) for port in range(80, 85)]
     no("introducers", "None, five, one twice, one in the open, one with port 0.", "Introducers", *(text(BOB, [invited[0], invited[1]] if len(some) < 5 else [link(None, BOB, kind=1, depth=1, lifetime=336)], some) for some in ([], five, [onion, onion], [onion, clearnet], [f.wire_onion(ONION, 0)])))
+    no("group-key", "A group key of epoch 0.", "GroupKey", text(BOB, by_grid, [onion], group_key=(0, seed("group"))))
+    no("keys", "There are four kinds of keys, 0 to 3.", "Malformed", f.bech32(PREFIX, invitation_body(BOB, by_grid, [onion])[:-1] + b"\4"))
     no("no-grant", "Without any grant.", "Chain.Empty", text(BOB, [], [onion]))
     no("other-key", "Grants for another key than its own.", "Chain.OtherNode", text(CAROL, invited, [onion]))
     no("lasting", "Its last grant is not one for an invitation.", "Lasting", text(BOB, [link(None, BOB, depth=1)], [onion]))

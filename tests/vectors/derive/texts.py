@@ -12,8 +12,10 @@ def seed(label):
 
 CONTEXTS = {
     "ContactRecord": b"anteroom v1 contact record\0",
+    "SealedRecord": b"anteroom v1 sealed record\0",
     "Grant": b"anteroom v1 grant\0",
     "RevocationList": b"anteroom v1 revocation list\0",
+    "KeyEpoch": b"anteroom v1 key epoch\0",
     "BootPage": b"anteroom v1 boot page\0",
 }
 

@@ -21,7 +21,7 @@ enum Problem {
     Text(#[from] ArmorProblem),
     #[error("{0}")]
     Record(#[from] crate::record::RecordDecodeError),
-    #[error("it is sealed, and no group key was given to read it with")]
+    #[error("it is sealed: name the configuration that has its group key with --config")]
     Sealed,
     #[error("{0}")]
     Open(#[from] crate::record::OpenError),
@@ -53,9 +53,7 @@ pub(super) fn write(path: &Path, record: &VerifiedRecord) -> Result<(), Failure>
 pub(super) fn read(path: &Path, config: Option<&NodeConfig>) -> Result<VerifiedRecord, Failure> {
     let group = config.and_then(|config| config.group_key.as_deref()).map(keys::load_group).transpose()?;
     let unusable = |problem: String| {
-        Failure::new(Exit::Usage, problem).hint(
-            "make one with `anteroom node sign --config node.toml --out FILE`; a sealed one takes the `group_key` of a --config",
-        )
+        Failure::new(Exit::Usage, problem).hint("make one with `anteroom node sign --config node.toml --out FILE`")
     };
     let no_record = |problem: Problem| unusable(format!("{} is not a signed record: {problem}", path.display()));
     let bytes = armor::load(path, armor::RECORD).map_err(|error| match error {

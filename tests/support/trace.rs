@@ -2,6 +2,37 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
+/// What a process could learn an address or a name with.
+pub const AF_UNIX_TRACED: &str = "%network,%process,uname,sysinfo,ioctl,openat,openat2,open,readlink,readlinkat,io_uring_setup,\
+                      io_uring_enter,setns,pidfd_getfd,sethostname,bpf,perf_event_open";
+/// Calls that have no place in a process that knows AF_UNIX alone.
+const FORBIDDEN: [&str; 12] = [
+    "uname",
+    "sysinfo",
+    "getsockname",
+    "getpeername",
+    "io_uring_setup",
+    "io_uring_enter",
+    "setns",
+    "pidfd_getfd",
+    "sethostname",
+    "bpf",
+    "perf_event_open",
+    "fork",
+];
+/// Folders of programs and libraries, and what the C library and Rust read of the process itself.
+const SYSTEM: [&str; 9] = [
+    "/lib/",
+    "/lib64/",
+    "/usr/lib/",
+    "/etc/ld.so.cache",
+    "/etc/ld.so.preload",
+    "/proc/self/",
+    "/sys/fs/cgroup/",
+    "/dev/null",
+    "/sys/devices/system/cpu/",
+];
+
 /// A system call. Positions are lines: another thread's call may lie between its beginning and its end.
 #[derive(Clone, Debug)]
 pub struct Call {
@@ -23,6 +54,29 @@ impl Call {
     pub fn text(&self) -> Option<&str> {
         self.arguments.split('"').nth(1)
     }
+}
+
+/// Everything in a trace that introducer, supervisor and client have no business with. `own` are the directories of theirs.
+pub fn unix_only_findings(calls: &[Call], own: &[&Path]) -> Vec<String> {
+    let suspicious = calls.iter().filter(|call| match call.name.as_str() {
+        "socket" | "socketpair" => !call.arguments.starts_with("AF_UNIX"),
+        "bind" | "connect" | "sendto" | "sendmsg" => {
+            call.arguments.contains("sa_family=AF_") && !call.arguments.contains("sa_family=AF_UNIX")
+        }
+        "ioctl" => call.arguments.contains("SIOCG"),
+        "open" | "openat" | "openat2" | "readlink" | "readlinkat" => {
+            let path = call.text().unwrap_or_default();
+            // Below a directory that was opened before, or the current one.
+            let (base, rest) = match path.starts_with('/') {
+                true => (path, path),
+                false => (call.file().split_once('<').map_or("", |(_, base)| base), path),
+            };
+            let is_own = own.iter().any(|own| base.starts_with(&own.display().to_string())) && !rest.contains("..");
+            !is_own && !SYSTEM.iter().any(|allowed| path.starts_with(allowed))
+        }
+        name => FORBIDDEN.contains(&name),
+    });
+    suspicious.map(|call| format!("{}({}) = {}", call.name, call.arguments, call.result)).collect()
 }
 
 /// Words in front of a command. `calls` as of strace's `-e trace=`.

@@ -1,0 +1,141 @@
+//! `anteroom serve` with the Tor inside it, and a client that brings its own, on made machines; the private Tor network lies
+//! behind their links. Each relay tells a machine its address, as Tor's protocol has it, so that it is there to be leaked.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    net::{Ipv4Addr, SocketAddrV4},
+    path::Path,
+    process::Command,
+    thread,
+};
+
+use crate::{
+    canary::CANARIES,
+    capture::Capture,
+    leaks::leaks,
+    machine::{Machine, Outside},
+    stage::{Stage, signal, until},
+    tap::tap,
+    tornet::{CLIENT_TORRC, TorNetwork},
+};
+
+/// An onion address to publish; nobody answers there.
+const PUBLISHED: &str = "pg6mmjiyjmcrsslvykfwnntlaru7p5svn6y2ymmju6nubxndf4pscryd.onion:3457";
+/// The state of a socket that listens (`include/net/tcp_states.h`), as `/proc/net/tcp` spells it.
+const LISTENS: &str = "0A";
+
+/// Where the network's nodes accept connections.
+fn relays(network: &TorNetwork) -> BTreeSet<SocketAddrV4> {
+    let pid = network.pids()[0];
+    let table = fs::read_to_string(format!("/proc/{pid}/net/tcp")).expect("the authority runs");
+    let listening = table.lines().skip(1).filter_map(|line| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let (address, port) = fields[1].split_once(':')?;
+        let address = u32::from_str_radix(address, 16).ok()?;
+        let address = Ipv4Addr::from(address.to_ne_bytes());
+        (fields[3] == LISTENS).then_some(SocketAddrV4::new(address, u16::from_str_radix(port, 16).ok()?))
+    });
+    listening.collect()
+}
+
+/// Runs a command of a client that is on this side, and succeeds in the end: a new service needs a few tries.
+fn reader(directory: &Path, arguments: &[&str]) -> String {
+    let mut out = String::new();
+    until("the service is reached through Tor", || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_anteroom"));
+        let output = command.args(arguments).current_dir(directory).output().expect("the program starts");
+        out = String::from_utf8_lossy(&output.stdout).into_owned();
+        output.status.success()
+    });
+    out
+}
+
+/// Serves, publishes, is read from, crashes and ends. Beside it a capture of each packet.
+fn serve_and_publish(machine: &Machine, outside: &Outside, network: &TorNetwork, socks: &Path, level: &str) {
+    let relays = relays(network);
+    let capture = Capture::start(machine, outside);
+    let stage = Stage::on(machine);
+    fs::copy(network.network_file(), machine.home().join("network.toml")).expect("the file of the network");
+    let grid = stage.done(&["grid", "keygen", "--json", "--out", "grid.key"]).json();
+    let grid = grid["grid"].as_str().expect("a grid id").to_owned();
+    let sandbox = format!("sandbox = \"{level}\"");
+    let in_network = ("[tor]\n", "[tor]\nnetwork = \"network.toml\"\n");
+    stage.done(&["init", "introducer", ".", "--grid", &grid]);
+    stage.edit("introducer.toml", &[in_network, ("#sandbox = \"strict\"", &sandbox)]);
+    let mut serve = stage.start(&["-vvv", "serve", "--json", "--config", "introducer.toml"]);
+    serve.until("a stream came through Tor", |serve| serve.out().contains("\"reachable\""));
+    let events = serve.out();
+    let event = |kind: &str, field: &str| {
+        let events = events.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON"));
+        let mut found = events.filter(|event| event["event"] == kind);
+        found.find_map(|event| Some(event[field].as_str()?.to_owned())).expect("it was told")
+    };
+    let address = event("onion", "address");
+
+    // A node with a Tor of its own, on the same machine.
+    stage.done(&["init", "node", ".", "--grid", &grid]);
+    let introducers = format!("introducers = [\"{address}\"]");
+    let settings = [
+        ("introducers = [\n]", introducers.as_str()),
+        ("#key = \"node.key\"", "key = \"node.key\""),
+        ("#sandbox = \"strict\"", &sandbox),
+        ("#state = \"tor\"", "state = \"tor-of-node\""),
+        in_network,
+    ];
+    stage.edit("node.toml", &settings);
+    let text = fs::read_to_string(machine.home().join("node.toml")).expect("a configuration");
+    stage.write("node.toml", &format!("{text}\n[[service]]\nname = \"storage\"\naddresses = [\"{PUBLISHED}\"]\n"));
+    stage.done(&["node", "keygen", "--out", "node.key"]);
+    until("it is published", || stage.run(&["-vvv", "node", "publish", "--config", "node.toml"]).status.success());
+
+    // Somebody who reads, on this side of the network; all that comes is written down.
+    let here = tempfile::tempdir().expect("a directory");
+    tap(&here.path().join("socks"), socks.to_owned(), machine.wire(), "reader");
+    let whom = ["--introducer", &address, "--grid", &grid, "--socks", "socks"];
+    let listed = reader(here.path(), &[&["list", "--json", "--since-hours", "0"], &whom[..]].concat());
+    assert!(listed.contains(PUBLISHED), "{listed}");
+    reader(here.path(), &[&["about", "--json"], &whom[..]].concat());
+
+    // A carrier that aborts comes back, and leaves no dump where the sandbox is on.
+    let started = |serve: &crate::stage::Running| serve.out().matches("\"started\"").count();
+    let before = started(&serve);
+    for pid in serve.children() {
+        let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        if words.split(|byte| *byte == 0).any(|word| word == b"carrier") {
+            signal("-ABRT", pid);
+        }
+    }
+    serve.until("the carrier is back", |serve| started(serve) > before);
+    serve.terminate();
+    if level == "strict" {
+        assert!(!fs::exists(machine.home().join("core")).expect("a directory"), "a dump was written");
+    }
+    // With the sandbox off there is one; it holds the environment by nature, and is what the sandbox is for.
+    let _ = fs::remove_file(machine.home().join("core"));
+
+    let seen = capture.stop(machine, outside, |other| relays.contains(&other));
+    println!("{} packets to and from {} relays, with the sandbox {level}", seen.allowed, relays.len());
+    assert!(seen.allowed > 100, "the capture has seen Tor");
+    assert_eq!(seen.others, Vec::<String>::new());
+    fs::write(machine.wire().join("link"), seen.payload).expect("a file");
+}
+
+#[test]
+fn embedded_tor_speaks_to_relays_alone_and_leaves_nothing_that_tells_where_it_was() {
+    let outside = Outside::new();
+    let machines = CANARIES.each_ref().map(|canary| Machine::new(canary, &outside));
+    let network = outside.within(TorNetwork::start);
+    let client = outside.within(|| network.daemon("reader", CLIENT_TORRC));
+    thread::scope(|scope| {
+        let runs = machines.each_ref().map(|machine| {
+            let level = if machine.canary.host == CANARIES[0].host { "off" } else { "strict" };
+            let (outside, network, socks) = (&outside, &network, client.socks_path());
+            scope.spawn(move || serve_and_publish(machine, outside, network, &socks, level))
+        });
+        for run in runs {
+            run.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        }
+    });
+    assert_eq!(leaks(&[&machines[0], &machines[1]]), Vec::<String>::new());
+}

@@ -17,6 +17,8 @@ use crate::canary::Canary;
 
 /// The one interface of a made machine.
 pub(crate) const LINK: &str = "canary0";
+/// Namespaces of a made machine.
+const ALL: &[&str] = &["--net", "--uts", "--mount"];
 /// What the made machine's processes find in their environment; the names that tell who and where are canaries.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// So that 127.0.0.0/8 may lie behind the link: that is where a private Tor network listens. The kernel itself says nothing
@@ -53,10 +55,11 @@ impl Holder {
         Self { child, _input: input }
     }
 
-    /// Words in front of a command that is to run in here.
-    fn enter(&self) -> Vec<String> {
+    /// Words in front of a command that is to run in these namespaces.
+    fn enter(&self, namespaces: &[&str]) -> Vec<String> {
         let target = format!("--target={}", self.child.id());
-        ["nsenter", &target, "--net", "--uts", "--mount", "--"].map(String::from).to_vec()
+        let words = ["nsenter", &target].into_iter().chain(namespaces.iter().copied()).chain(["--"]);
+        words.map(String::from).collect()
     }
 }
 
@@ -72,7 +75,7 @@ pub(crate) struct Outside(Holder);
 
 impl Outside {
     pub(crate) fn new() -> Self {
-        Self(Holder::new(&["--net", "--uts", "--mount"], "ip link set lo up"))
+        Self(Holder::new(&["--net"], "ip link set lo up"))
     }
 
     /// Does `work` in this network; the processes that it starts stay there.
@@ -123,7 +126,7 @@ impl Machine {
              mount --bind '{root_text}/left/home' '{home}'
              mount --bind '{root_text}/etc' /etc"
         );
-        let holder = Holder::new(&["--net", "--uts", "--mount"], &setup);
+        let holder = Holder::new(ALL, &setup);
         Self { canary, directory, holder }
     }
 
@@ -150,7 +153,7 @@ impl Machine {
     /// Words in front of a command that runs here, in the home directory, with this machine's environment, and with room
     /// for dumps.
     pub(crate) fn enter(&self) -> Vec<String> {
-        let mut words = self.holder.enter();
+        let mut words = self.holder.enter(ALL);
         words.extend(["env", "-i"].map(String::from));
         let Canary { host, user, .. } = self.canary;
         let zone = self.canary.zone_rule();
@@ -175,9 +178,9 @@ impl Machine {
         self.directory.path().join("program").display().to_string()
     }
 
-    /// A command of the namespace alone, such as one that captures.
+    /// A command that sees this machine's network and is otherwise none of its own.
     pub(crate) fn command_beside(&self, words: &[&str]) -> Command {
-        let mut entered = self.holder.enter();
+        let mut entered = self.holder.enter(&["--net"]);
         entered.extend(words.iter().map(|word| (*word).into()));
         let mut command = Command::new(entered.remove(0));
         command.args(entered).stdin(Stdio::null());

@@ -40,6 +40,8 @@ impl Facts {
         }
         for mac in &self.mac {
             let [a, b, c, d, e, f] = *mac;
+            let pairs = mac.map(|byte| format!("{byte:02x}"));
+            needles.text("MAC address", &pairs.join(":"));
             needles.bytes("MAC address", mac);
             needles.bytes("MAC address in an IPv6 address", &[a ^ 2, b, c, 0xff, 0xfe, d, e, f]);
             // An IPv6 text leaves zeros out.

@@ -163,9 +163,8 @@ impl Seen {
             return;
         };
         let (own, gateway) = (machine.canary.v4, machine.canary.gateway);
-        let is_mark = |one: SocketAddrV4, other: SocketAddrV4| {
-            *one.ip() == gateway && other == SocketAddrV4::new(own, MARK_PORT)
-        };
+        let is_mark =
+            |one: SocketAddrV4, other: SocketAddrV4| *one.ip() == gateway && other == SocketAddrV4::new(own, MARK_PORT);
         if is_mark(segment.from, segment.to) || is_mark(segment.to, segment.from) {
             return;
         }

@@ -14,7 +14,7 @@ use crate::{
 /// A packet from a process that has no business with a network is one too many.
 const NOBODY: fn(std::net::SocketAddrV4) -> bool = |_| false;
 
-fn leave_nothing(level: &str) {
+fn leave_nothing(level: &'static str) {
     let outside = Outside::new();
     let machines = CANARIES.each_ref().map(|canary| Machine::new(canary, &outside));
     for machine in &machines {

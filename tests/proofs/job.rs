@@ -2,6 +2,8 @@
 
 use std::{path::PathBuf, sync::mpsc, thread};
 
+use anteroom::record::NodeSecret;
+
 use crate::{
     socks::SocksProxy,
     stage::{Running, Stage},
@@ -19,6 +21,7 @@ pub(crate) struct Job<'a> {
     stage: &'a Stage,
     /// What every command starts with.
     loud: &'static str,
+    level: &'static str,
     grid: String,
     node: String,
     pub(crate) serve: Option<Running>,
@@ -36,7 +39,7 @@ const NODE: [&str; 2] = ["--config", "node.toml"];
 
 impl<'a> Job<'a> {
     /// Makes a granted grid, and starts its introducer. `level` is of the sandbox.
-    pub(crate) fn start(stage: &'a Stage, wires: &Wires, level: &str, loud: &'static str) -> Self {
+    pub(crate) fn start(stage: &'a Stage, wires: &Wires, level: &'static str, loud: &'static str) -> Self {
         let sandbox = format!("sandbox = \"{level}\"");
         let grid = stage.done(&[loud, "grid", "keygen", "--json", "--out", "grid.key"]).json();
         let grid = grid["grid"].as_str().expect("a grid id").to_owned();
@@ -71,7 +74,7 @@ impl<'a> Job<'a> {
         tap(&wires.between.join("service"), stage.directory.join("introducer.sock"), wires.notes.clone(), "introducer");
         let proxy = Proxy::start(wires.between.clone(), wires.between.join("service"));
         tap(&stage.directory.join("socks"), wires.between.join("socks"), wires.notes.clone(), "client");
-        Self { stage, loud, grid, node, serve, _proxy: proxy }
+        Self { stage, loud, level, grid, node, serve, _proxy: proxy }
     }
 
     fn done(&self, arguments: &[&str]) -> String {
@@ -114,7 +117,7 @@ impl<'a> Job<'a> {
         assert!(self.node(&["lookup", &node]).contains(&node));
         assert!(self.node(&["lookup", &node, "--exact", "--evidence", "--json"]).contains(&node));
         let remote = ["audit", "--json", "--remote", ONION, "--grid", &grid, "--socks", "socks", "--ports", "22,80"];
-        assert!(self.done(&remote).contains("\"findings\""));
+        assert!(self.done(&[&remote[..], &["--sandbox", self.level]].concat()).contains("\"findings\""));
 
         let mut stay = self.start_node(&["node", "publish", "--stay"]);
         stay.until("it waits for the next round", |stay| stay.said().contains("Next record in about"));
@@ -129,8 +132,9 @@ impl<'a> Job<'a> {
         self.node(&["node", "withdraw"]);
         self.done(&["client-auth", "keygen", "--introducer", ONION, "--config", "node.toml"]);
         // What fails has something to say, too.
-        let stranger = stage.run(&[&[self.loud, "lookup", &node], &NODE[..]].concat());
-        assert!(!stranger.status.success());
+        let stranger = NodeSecret::from_seed([77; 32]).id().to_string();
+        let ended = stage.run(&[&[self.loud, "lookup", &stranger], &NODE[..]].concat());
+        assert!(!ended.status.success() && ended.said.contains("no introducer"), "{}", ended.said);
     }
 
     /// A restart has a store to check.
@@ -142,6 +146,7 @@ impl<'a> Job<'a> {
     /// Ends the introducer.
     pub(crate) fn end(mut self) {
         self.serve.take().expect("it runs").terminate();
+        leave_out_torrc(self.stage);
     }
 }
 
@@ -150,6 +155,12 @@ pub(crate) fn serve(stage: &Stage, loud: &str) -> Running {
     let mut serve = stage.start(&[loud, "serve", "--config", "introducer.toml"]);
     serve.until("the introducer is ready", |serve| serve.said().contains("ready"));
     serve
+}
+
+/// A torrc has to name the whole path of the introducer's socket, so `serve` tells it on its standard output, to whoever
+/// started it. This line, and nothing else, is taken out of what is searched.
+pub(crate) fn leave_out_torrc(stage: &Stage) {
+    assert!(stage.leave_out("HiddenServicePort 80 unix:/") > 0, "there is such a line");
 }
 
 /// The proxy, on an event loop of its own.

@@ -42,11 +42,7 @@ pub(crate) fn hits(canary: &Canary, directory: &Path) -> BTreeSet<Hit> {
 fn search(needles: &Needles, root: &Path, path: &Path, found: &mut BTreeSet<Hit>) {
     let file = path.strip_prefix(root).expect("below the root").display().to_string();
     let mut hit = |needle: &Needle| {
-        found.insert(Hit {
-            file: file.clone(),
-            what: needle.kind.clone(),
-            sure: needle.bytes.len() >= SURE_BYTES_MIN,
-        });
+        found.insert(Hit { file: file.clone(), what: needle.kind.clone(), sure: needle.bytes.len() >= SURE_BYTES_MIN });
     };
     if path != root {
         needles.search_bytes(path.file_name().unwrap_or_default().as_encoded_bytes(), &mut hit);

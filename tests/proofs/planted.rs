@@ -128,7 +128,8 @@ fn every_packet_that_should_not_be_is_seen() {
         assert!(seen.others.iter().any(|other| other.contains(&what)), "{what} is not in {:#?}", seen.others);
     }
     // Protocol 1 of the tenth byte of the header.
-    let is_icmp = |other: &String| other.split(['[', ']']).nth(1).and_then(|bytes| bytes.split(", ").nth(9)) == Some("01");
+    let is_icmp =
+        |other: &String| other.split(['[', ']']).nth(1).and_then(|bytes| bytes.split(", ").nth(9)) == Some("01");
     assert!(seen.others.iter().any(is_icmp), "{:#?}", seen.others);
     fs::write(machine.wire().join("payload"), &seen.payload).expect("a file");
     assert_eq!(kinds(&hits(machine.canary, &machine.left()), "wire/payload"), all_kinds());

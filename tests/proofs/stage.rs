@@ -85,6 +85,21 @@ impl Stage {
         self.write(file, &text);
     }
 
+    /// Takes lines that begin like this out of what was written to standard output, and tells how many there were.
+    pub(crate) fn leave_out(&self, beginning: &str) -> usize {
+        let mut count = 0;
+        for entry in fs::read_dir(&self.said).expect("a directory") {
+            let path = entry.expect("an entry").path();
+            if path.extension().is_some_and(|extension| extension == "out") {
+                let text = fs::read_to_string(&path).expect("it is text");
+                let (out, kept): (Vec<_>, Vec<_>) = text.lines().partition(|line| line.starts_with(beginning));
+                count += out.len();
+                fs::write(path, kept.join("\n")).expect("it can be written");
+            }
+        }
+        count
+    }
+
     /// How many commands were started.
     pub(crate) fn runs(&self) -> usize {
         self.count.load(Ordering::Relaxed)

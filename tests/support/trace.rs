@@ -66,12 +66,14 @@ pub fn unix_only_findings(calls: &[Call], own: &[&Path]) -> Vec<String> {
         "ioctl" => call.arguments.contains("SIOCG"),
         "open" | "openat" | "openat2" | "readlink" | "readlinkat" => {
             let path = call.text().unwrap_or_default();
-            // Below a directory that was opened before, or the current one.
-            let (base, rest) = match path.starts_with('/') {
-                true => (path, path),
-                false => (call.file().split_once('<').map_or("", |(_, base)| base), path),
-            };
-            let is_own = own.iter().any(|own| base.starts_with(&own.display().to_string())) && !rest.contains("..");
+            // Below a directory that was opened before, or the current one. Which one that is, some calls do not say.
+            let directory = call.file().split_once('<').map_or("", |(_, directory)| directory);
+            let is_own = own.iter().any(|own| match path.starts_with('/') {
+                true => path.starts_with(&own.display().to_string()),
+                false if directory.is_empty() => own.join(path).exists(),
+                false => directory.starts_with(&own.display().to_string()),
+            });
+            let is_own = is_own && !path.contains("..");
             !is_own && !SYSTEM.iter().any(|allowed| path.starts_with(allowed))
         }
         name => FORBIDDEN.contains(&name),

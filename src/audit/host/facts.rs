@@ -37,13 +37,8 @@ impl Facts {
         let is_nameless = hosts.is_empty();
         let mut names: Vec<_> = hosts.into_iter().map(|name| ("host name", name)).collect();
         names.extend(users(&text("etc/passwd")).into_iter().map(|name| ("user name", name)));
-        let facts = Self {
-            v4: v4(&text("proc/net/fib_trie")),
-            v6: v6(&text("proc/net/if_inet6")),
-            ids,
-            names,
-            mac: mac(root),
-        };
+        let facts =
+            Self { v4: v4(&text("proc/net/fib_trie")), v6: v6(&text("proc/net/if_inet6")), ids, names, mac: mac(root) };
         if facts.v4.is_empty() && facts.v6.is_empty() && is_nameless {
             let hint = "run the audit in the machine's first network namespace, outside of a container";
             report.cannot(Place::whole(root), "this machine has neither an address nor a name that can be seen", hint);

@@ -13,7 +13,8 @@ use crate::{
         records::{Node, grid},
         wire::Answer,
     },
-    trace::{AF_UNIX_TRACED, parse, strace, unix_only_findings},
+    trace::{parse, strace},
+    verdict::{TRACED, unix_only_findings},
 };
 
 /// Without the sandbox, so that a mere attempt counts, and its own attempts do not.
@@ -48,7 +49,7 @@ fn ask_for_nothing(mut introducer: Introducer) {
     // Twice: a restart has a store to check.
     for run in 0..2 {
         let trace = own.join(format!("trace-{run}"));
-        introducer.wrap(&strace(AF_UNIX_TRACED, &trace));
+        introducer.wrap(&strace(TRACED, &trace));
         introducer.launch();
         exercise(&introducer);
         introducer.signal("-HUP");
@@ -72,7 +73,7 @@ fn the_same_eyes_see_a_socket_where_there_is_one() {
     require("strace");
     let directory = tempfile::tempdir().expect("a directory");
     let trace = directory.path().join("trace");
-    let words = strace(AF_UNIX_TRACED, &trace);
+    let words = strace(TRACED, &trace);
     // Nothing is sent: a UDP socket is connected, the way to learn one's own address.
     let script = "exec 3<>/dev/udp/127.0.0.1/9; read -r name < /etc/hostname; uname -n";
     let mut command = Command::new(&words[0]);

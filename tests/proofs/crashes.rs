@@ -21,7 +21,7 @@ const PANICKED: i32 = 101;
 
 /// Makes the running process `pid` panic, without a line for that in the program: the kernel refuses to tell its event loop
 /// what happened, which the loop takes for impossible.
-fn make_panic(pid: u32, scratch: &std::path::Path) -> std::process::Child {
+pub(crate) fn make_panic(pid: u32, scratch: &std::path::Path) -> std::process::Child {
     let said = scratch.join(format!("tracer-{pid}"));
     let file = fs::File::create(&said).expect("a file");
     let mut tracer = Command::new("strace");
@@ -47,11 +47,16 @@ fn assert_crashed(running: Running, how: impl Fn(std::process::ExitStatus) -> bo
 }
 
 /// No path of the source, nor of whoever built it, and no trace of calls.
-fn assert_tells_no_place(said: &str) {
+pub(crate) fn assert_tells_no_place(said: &str) {
     let registry = "registry/src";
     for told in [env!("CARGO_MANIFEST_DIR"), registry, "rustc/", ".rs", "src/", "stack backtrace", "RUST_BACKTRACE"] {
         assert!(!said.contains(told), "a crash tells `{told}`: {said}");
     }
+}
+
+/// Does this contain the words of a panic?
+pub(crate) fn crash_was_told(said: &str) -> bool {
+    said.contains("internal error E-")
 }
 
 fn crash_all(machine: &Machine) {

@@ -25,6 +25,9 @@ mod tornet;
 #[path = "../support/trace.rs"]
 mod trace;
 mod traced;
+#[cfg_attr(not(feature = "carrier-tor"), expect(dead_code, reason = "there is no carrier in this build"))]
+#[path = "../support/verdict.rs"]
+mod verdict;
 
 // The auditor's own eyes: one list of encodings, one search.
 #[path = "../../src/audit/host/needles.rs"]

@@ -9,11 +9,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::machine::Machine;
+use crate::{machine::Machine, trace::strace, verdict::TRACED};
 
 /// For a start, a stop, or a condition; generous, since machines are loaded.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(300);
 const POLL: Duration = Duration::from_millis(20);
+
+/// Words in front of a command, given its name.
+type Before = Box<dyn Fn(&str) -> Vec<String> + Send + Sync>;
 
 /// A directory, and the program started in it.
 pub(crate) struct Stage {
@@ -21,8 +24,7 @@ pub(crate) struct Stage {
     pub(crate) directory: PathBuf,
     /// What they write to their standard streams, two files each.
     said: PathBuf,
-    /// Words in front of each, given its name.
-    before: Box<dyn Fn(&str) -> Vec<String> + Send + Sync>,
+    before: Before,
     /// Whether the first process of a command is a tracer.
     is_traced: bool,
     program: String,
@@ -52,6 +54,14 @@ impl Stage {
         Self::new(machine.home(), machine.said(), machine.program(), move |_| words.clone())
     }
 
+    /// The same with a tracer, which writes into `traces`.
+    pub(crate) fn traced_on(machine: &Machine, traces: PathBuf) -> Self {
+        let words = machine.enter();
+        let before = move |name: &str| [words.clone(), strace(TRACED, &traces.join(name))].concat();
+        let stage = Self::new(machine.home(), machine.said(), machine.program(), before);
+        Self { is_traced: true, ..stage }
+    }
+
     fn new(
         directory: PathBuf,
         said: PathBuf,
@@ -61,13 +71,10 @@ impl Stage {
         Self { directory, said, before: Box::new(before), is_traced: false, program, count: AtomicUsize::new(0) }
     }
 
-    /// Directories of this machine, and a tracer.
-    pub(crate) fn traced(
-        directory: PathBuf,
-        said: PathBuf,
-        tracer: impl Fn(&str) -> Vec<String> + Send + Sync + 'static,
-    ) -> Self {
-        let stage = Self::new(directory, said, env!("CARGO_BIN_EXE_anteroom").into(), tracer);
+    /// Directories of this machine, and a tracer, which writes into `traces`.
+    pub(crate) fn traced(directory: PathBuf, said: PathBuf, traces: PathBuf) -> Self {
+        let before = move |name: &str| strace(TRACED, &traces.join(name));
+        let stage = Self::new(directory, said, env!("CARGO_BIN_EXE_anteroom").into(), before);
         Self { is_traced: true, ..stage }
     }
 

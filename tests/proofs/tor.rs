@@ -13,15 +13,22 @@ use std::{
 use crate::{
     canary::CANARIES,
     capture::Capture,
+    crashes::{assert_tells_no_place, crash_was_told, make_panic},
     leaks::leaks,
     machine::{Machine, Outside},
-    stage::{Stage, signal, until},
+    stage::{Running, Stage, signal, until},
     tap::tap,
     tornet::{CLIENT_TORRC, TorNetwork},
+    trace::parse,
+    verdict::{by_role, carrier_findings, unix_only_findings},
 };
 
 /// An onion address to publish; nobody answers there.
 const PUBLISHED: &str = "pg6mmjiyjmcrsslvykfwnntlaru7p5svn6y2ymmju6nubxndf4pscryd.onion:3457";
+/// What processes are started as; the first that fits counts.
+const ROLES: [&str; 6] = ["carrier", "introducer", "serve", "node", "grid", "init"];
+/// Trees of processes with a carrier: of the service, and of each try of the node.
+const TREES_MIN: usize = 2;
 /// The state of a socket that listens (`include/net/tcp_states.h`), as `/proc/net/tcp` spells it.
 const LISTENS: &str = "0A";
 
@@ -55,7 +62,10 @@ fn reader(directory: &Path, arguments: &[&str]) -> String {
 fn serve_and_publish(machine: &Machine, outside: &Outside, network: &TorNetwork, socks: &Path, level: &str) {
     let relays = relays(network);
     let capture = Capture::start(machine, outside);
-    let stage = Stage::on(machine);
+    let traces = tempfile::tempdir().expect("a directory");
+    let is_traced = level == "off";
+    // Without the sandbox a mere attempt counts.
+    let stage = if is_traced { Stage::traced_on(machine, traces.path().to_owned()) } else { Stage::on(machine) };
     fs::copy(network.network_file(), machine.home().join("network.toml")).expect("the file of the network");
     let grid = stage.done(&["grid", "keygen", "--json", "--out", "grid.key"]).json();
     let grid = grid["grid"].as_str().expect("a grid id").to_owned();
@@ -97,28 +107,65 @@ fn serve_and_publish(machine: &Machine, outside: &Outside, network: &TorNetwork,
     assert!(listed.contains(PUBLISHED), "{listed}");
     reader(here.path(), &[&["about", "--json"], &whom[..]].concat());
 
-    // A carrier that aborts comes back, and leaves no dump where the sandbox is on.
-    let started = |serve: &crate::stage::Running| serve.out().matches("\"started\"").count();
-    let before = started(&serve);
-    for pid in serve.children() {
-        let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        if words.split(|byte| *byte == 0).any(|word| word == b"carrier") {
-            signal("-ABRT", pid);
-        }
+    // A carrier that panics and aborts comes back, and leaves no dump where the sandbox is on.
+    let started = |serve: &Running| serve.out().matches("\"started\"").count();
+    let (before, carrier) = (started(&serve), carrier_below(&serve));
+    if !is_traced {
+        let mut tracer = make_panic(carrier, traces.path());
+        serve.until("it has said so", |serve| crash_was_told(&serve.said()));
+        signal("-ABRT", carrier);
+        tracer.wait().expect("a child");
     }
+    signal("-ABRT", carrier);
     serve.until("the carrier is back", |serve| started(serve) > before);
+    let said = serve.said();
     serve.terminate();
+    if !is_traced {
+        assert_tells_no_place(&said);
+    }
     if level == "strict" {
         assert!(!fs::exists(machine.home().join("core")).expect("a directory"), "a dump was written");
     }
     // With the sandbox off there is one; it holds the environment by nature, and is what the sandbox is for.
     let _ = fs::remove_file(machine.home().join("core"));
 
+    let judged = is_traced.then(|| judge_traces(traces.path(), Path::new(&machine.canary.home_path())));
+    assert!(judged.is_none_or(|judged| judged >= TREES_MIN), "traces of {judged:?} trees of processes");
     let seen = capture.stop(machine, outside, |other| relays.contains(&other));
     println!("{} packets to and from {} relays, with the sandbox {level}", seen.allowed, relays.len());
     assert!(seen.allowed > 100, "the capture has seen Tor");
     assert_eq!(seen.others, Vec::<String>::new());
     fs::write(machine.wire().join("link"), seen.payload).expect("a file");
+}
+
+fn carrier_below(serve: &Running) -> u32 {
+    let is_carrier = |pid: &u32| {
+        let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        words.split(|byte| *byte == 0).any(|word| word == b"carrier")
+    };
+    serve.children().into_iter().find(is_carrier).expect("the supervisor has a carrier")
+}
+
+/// Judges each process by what it is for; returns how many trees had a carrier.
+fn judge_traces(traces: &Path, home: &Path) -> usize {
+    let (mut trees, mut findings) = (0, Vec::new());
+    for trace in fs::read_dir(traces).expect("traces") {
+        let calls = parse(&trace.expect("a trace").path());
+        for (role, calls) in by_role(&calls, &ROLES) {
+            if role == "carrier" {
+                trees += 1;
+                assert!(
+                    calls.iter().any(|call| call.name == "connect" && call.arguments.contains("127.")),
+                    "it uses Tor"
+                );
+                findings.extend(carrier_findings(&calls, &[home]));
+            } else {
+                findings.extend(unix_only_findings(&calls, &[home]));
+            }
+        }
+    }
+    assert_eq!(findings, Vec::<String>::new());
+    trees
 }
 
 #[test]

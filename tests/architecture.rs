@@ -258,6 +258,75 @@ fn first_of(dependency: &str) -> &str {
     dependency.split(' ').next().unwrap_or_default()
 }
 
+/// What holds a secret key or a passphrase.
+const SECRETS: [&str; 6] = ["SigningKey", "NodeSecret", "GridSecret", "ClientSecret", "SecretString", "Zeroizing<"];
+/// What would print a secret, leave copies of it, compare it in a time that tells of it, or write it down.
+const NOT_FOR_SECRETS: [&str; 8] =
+    ["Debug", "Clone", "Copy", "PartialEq", "PartialOrd", "Hash", "Serialize", "Deserialize"];
+/// The form of an invitation, which is made to be written; it wipes itself.
+const SECRETS_WRITTEN: [&str; 1] = ["WireInvitation"];
+
+/// Each type with its name, its attributes, and its fields.
+fn types(source: &str) -> Vec<(String, String, String)> {
+    let code = code(source);
+    let shipped = code.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
+    let mut found = Vec::new();
+    for (at, keyword) in shipped.match_indices("struct ").chain(shipped.match_indices("enum ")) {
+        let line = shipped[..at].rfind('\n').map_or(0, |end| end + 1);
+        if !["", "pub ", "pub(crate) ", "pub(super) "].contains(&shipped[line..at].trim_start()) {
+            continue;
+        }
+        // Attributes are the lines above, up to one that is something else.
+        let above: Vec<_> = shipped[..line].lines().rev().map(str::trim).collect();
+        let attributes = above.iter().take_while(|line| !line.ends_with(['}', ';', '{']) || line.starts_with('#'));
+        let attributes = attributes.copied().collect::<Vec<_>>().join(" ");
+        let rest = &shipped[at + keyword.len()..];
+        let end = match (rest.find(';'), rest.find('{')) {
+            (Some(end), None) => end,
+            (Some(end), Some(open)) if end < open => end,
+            (_, Some(_)) => rest.find("\n}").unwrap_or(rest.len()),
+            (None, None) => rest.len(),
+        };
+        found.push((first_word(rest), attributes, rest[..end].to_owned()));
+    }
+    found
+}
+
+#[test]
+fn secrets_are_wiped_and_are_neither_printed_copied_nor_written() {
+    let mut seen = BTreeSet::new();
+    for (file, source) in sources() {
+        for (name, attributes, fields) in types(&source) {
+            // The types that a macro makes have its variable for a name.
+            let wiped = attributes.contains("ZeroizeOnDrop") || source.contains(&format!("ZeroizeOnDrop for {name}"));
+            let is_secret = name.ends_with("Secret") || wiped || SECRETS.iter().any(|secret| fields.contains(secret));
+            if !is_secret {
+                continue;
+            }
+            seen.insert(name.clone());
+            let derived = attributes.split("derive(").skip(1).flat_map(|list| list.split(')').next());
+            let derived: Vec<_> = derived.flat_map(|list| list.split(',')).map(|word| word.trim().to_owned()).collect();
+            for never in NOT_FOR_SECRETS {
+                let written = format!("{never} for {name}");
+                assert!(!derived.iter().any(|word| word == never), "{file}: {name} derives {never}");
+                // By hand, `Debug` may say that there is a secret, and no more.
+                assert!(never == "Debug" || !source.contains(&written), "{file}: {name} has {never}");
+            }
+            let holds = SECRETS.iter().any(|secret| fields.contains(secret));
+            assert!(wiped || holds, "{file}: {name} is not wiped when it is dropped");
+        }
+        for written in SECRETS_WRITTEN {
+            let wipes = source.contains(&format!("impl Drop for {written}"));
+            assert!(!source.contains(&format!("struct {written}")) || wipes, "{file}: {written} stays in memory");
+        }
+    }
+    for known in ["ClientSecret", "IsolationSecret", "Invitation", "Identity", "Locked", "Vault"] {
+        assert!(seen.contains(known), "{known} was not looked at");
+    }
+    let keys = &sources()["src/record/secret.rs"];
+    assert!(keys.contains("pub struct $name(SigningKey);") && !keys.contains("derive(Debug"), "the types of the macro");
+}
+
 #[test]
 fn no_file_has_two_jobs() {
     for (file, source) in sources() {

@@ -28,6 +28,9 @@ mod lookup;
 #[cfg(test)]
 #[path = "client/questions.rs"]
 mod questions;
+#[cfg(test)]
+#[path = "support/quiet.rs"]
+mod quiet;
 #[path = "support/socks.rs"]
 mod socks;
 #[cfg(test)]

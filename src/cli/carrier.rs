@@ -158,7 +158,7 @@ impl Tor {
         let file = self.config.as_deref().unwrap_or(Path::new("introducer.toml"));
         let config = crate::config::IntroducerConfig::load(file)?;
         let directory = config.tor.onion_directory();
-        let seed = zeroize::Zeroizing::new(super::keygen::seed()?);
+        let seed = super::keygen::seed()?;
         let host = crate::keys::OnionService::open_or_create(&directory, &seed)?.host();
         let authorized = if config.onion.client_auth {
             let clients = crate::keys::authorized_clients::list(&directory)?;

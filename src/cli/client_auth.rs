@@ -94,7 +94,7 @@ impl Keygen {
             Some(name) => name,
             None => default_name(&self.introducer)?,
         };
-        let secret = ClientSecret::from_seed(super::keygen::seed()?);
+        let secret = ClientSecret::from_seed(*super::keygen::seed()?);
         let file = client_keys::create(&directory, missing, &name, &self.introducer, &secret)?;
         let public = secret.public().to_string();
         if self.json {

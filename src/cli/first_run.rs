@@ -64,7 +64,7 @@ pub(super) fn configuration() -> Result<PathBuf, Failure> {
 }
 
 fn new_grid(key: &Path) -> Result<GridId, Failure> {
-    let secret = GridSecret::from_seed(seed()?);
+    let secret = GridSecret::from_seed(*seed()?);
     keys::create_grid(key, &secret)?;
     Ok(secret.id())
 }

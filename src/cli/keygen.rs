@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use zeroize::Zeroizing;
 
 use super::{
     failure::{Failure, system},
@@ -38,7 +39,7 @@ pub(super) struct Keygen {
 
 impl Keygen {
     pub(super) fn grid(self) -> Result<(), Failure> {
-        let secret = GridSecret::from_seed(seed()?);
+        let secret = GridSecret::from_seed(*seed()?);
         keys::create_grid(&self.out, &secret)?;
         tell("grid", &secret.id().to_string(), self.json)?;
         output::say(format_args!(
@@ -71,6 +72,6 @@ pub(super) fn refuse_existing(path: &std::path::Path) -> Result<(), Failure> {
 }
 
 /// 32 bytes for a new key.
-pub(super) fn seed() -> Result<[u8; 32], Failure> {
-    ambient::random().map_err(system("no key can be made"))
+pub(super) fn seed() -> Result<Zeroizing<[u8; 32]>, Failure> {
+    ambient::random().map(Zeroizing::new).map_err(system("no key can be made"))
 }

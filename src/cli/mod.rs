@@ -27,6 +27,7 @@ mod generate;
 mod grant_file;
 #[cfg(feature = "grid-admin")]
 mod grid;
+mod internal_error;
 #[cfg(feature = "server")]
 mod introducer;
 #[cfg(feature = "client")]
@@ -76,6 +77,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use failure::Failure;
+pub use internal_error::tell_panics_by_code;
 
 const ABOUT: &str = "An introducer for grids that live behind Tor and I2P";
 const EXIT_CODES: &str = "Exit codes: 0 done; 1 failed; 2 wrong usage, configuration or key file; 3 refused by the \
@@ -169,6 +171,7 @@ enum Command {
 
 /// Parses the command line, runs the command, and turns its end into an exit code.
 pub fn main() -> ExitCode {
+    tell_panics_by_code();
     let parsed = command().try_get_matches().and_then(|matches| Arguments::from_arg_matches(&matches));
     let arguments = match parsed {
         Ok(arguments) => arguments,

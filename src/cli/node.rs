@@ -62,7 +62,7 @@ impl Node {
     pub(super) fn run(self) -> Result<(), Failure> {
         match self {
             Self::Keygen(arguments) => {
-                let secret = NodeSecret::from_seed(seed()?);
+                let secret = NodeSecret::from_seed(*seed()?);
                 keys::create_node(&arguments.out, &secret)?;
                 keygen::tell("node", &secret.id().to_string(), arguments.json)?;
                 output::say(format_args!(

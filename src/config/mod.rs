@@ -7,6 +7,8 @@
 mod introducer;
 #[cfg(any(feature = "audit", feature = "server"))]
 mod limits;
+#[cfg(any(feature = "audit", feature = "server"))]
+mod memory;
 #[cfg(any(feature = "audit", feature = "client"))]
 mod node;
 mod problem;

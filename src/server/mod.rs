@@ -114,7 +114,8 @@ async fn serve(
         move || restart::restore(opened, policy, now, generation)
     });
     let (store, directory) = tokio::select! {
-        restored = restored => restored.map_err(io::Error::other)??,
+        // What broke off may have quoted a record: its message is not handed on.
+        restored = restored => restored.map_err(|_| io::Error::other("the check of the store broke off"))??,
         () = signals.stop() => return Ok(()),
         () = &mut until => return Ok(()),
     };

@@ -15,6 +15,7 @@ use tempfile::TempDir;
 
 use crate::{
     fake_introducer::{FakeIntroducer, Peer},
+    quiet,
     socks::{Dial, SocksProxy},
 };
 
@@ -53,6 +54,7 @@ impl Net {
         S: Fn(Peer) -> F + Send + Sync + 'static,
         F: Future<Output = ()> + Send + 'static,
     {
+        quiet::listen();
         let dir = tempfile::tempdir().unwrap();
         let fake = FakeIntroducer::start(dir.path(), "fake", script).unwrap();
         let target = fake.path.clone();
@@ -71,6 +73,14 @@ impl Net {
 
     pub(crate) fn dials(&self) -> Vec<Dial> {
         self.proxy.log.lock().unwrap().clone()
+    }
+}
+
+impl Drop for Net {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            quiet::assert_nobody_was_named();
+        }
     }
 }
 
@@ -109,7 +119,7 @@ pub(crate) fn changed(number: u16, seq: u64, change: impl FnOnce(&mut ContactRec
         seq,
         issued: ambient::wall(),
         lifetime: Lifetime::from_hours(24).unwrap(),
-        nickname: None,
+        nickname: quiet::NICKNAME.parse().ok(),
         services: vec![service("storage", Address::Onion(OnionAddress::new([7; 32], 1).unwrap()))],
         grants: Vec::new(),
     };

@@ -6,6 +6,9 @@ mod exchange;
 mod granted;
 mod hostile;
 mod no_ip;
+#[path = "../support/quiet.rs"]
+mod quiet;
+mod quiet_server;
 mod supervisor;
 #[path = "../support/mod.rs"]
 mod support;

@@ -10,12 +10,6 @@ use crate::{
 
 /// Who may open the socket: not everybody.
 const SOCKET_OTHERS: u32 = 0o007;
-/// A record of 2 KiB, and what the directory's tables add for each.
-const RECORD_BYTES: u64 = 2 * 1024 + 512;
-/// Two records that contradict each other.
-const EVIDENCE_BYTES: u64 = 2 * RECORD_BYTES;
-/// A request of 4 KiB and a page of 16.
-const STREAM_BYTES: u64 = 20 * 1024;
 /// The rest belongs to tor and to the kernel's pages of the database.
 const MEMORY_SHARE: u64 = 2;
 
@@ -93,12 +87,7 @@ fn judge_habits(config: &IntroducerConfig, lines: &Lines<'_>, report: &mut Repor
 }
 
 fn judge_memory(config: &IntroducerConfig, memory_bytes: u64, lines: &Lines<'_>, report: &mut Report) {
-    let needs = [
-        (u64::from(config.policy.records_max), RECORD_BYTES),
-        (u64::from(config.policy.evidence_max), EVIDENCE_BYTES),
-        (u64::from(config.limits.streams_max), STREAM_BYTES),
-    ];
-    let needed_bytes: u64 = needs.iter().map(|(count, bytes)| count.saturating_mul(*bytes)).sum();
+    let needed_bytes = config.held_bytes_max();
     if needed_bytes > memory_bytes / MEMORY_SHARE {
         let (needed_mib, memory_mib) = (needed_bytes >> 20, memory_bytes >> 20);
         report.find(&MEMORY, lines.place(&["limits"]), format!("up to {needed_mib} MiB of {memory_mib} MiB"));

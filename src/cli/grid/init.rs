@@ -27,7 +27,7 @@ impl Init {
     pub(super) fn run(self) -> Result<(), Failure> {
         keygen::refuse_existing(&self.out)?;
         let passphrase = self.passphrase.choose()?;
-        let secret = GridSecret::from_seed(keygen::seed()?);
+        let secret = GridSecret::from_seed(*keygen::seed()?);
         vault::create(&self.out, &secret, passphrase)?;
         keygen::tell("grid", &secret.id().to_string(), self.json)?;
         output::say(format_args!(

@@ -1,5 +1,7 @@
 //! Introducer, supervisor and client commands leave nothing that tells where they ran.
 
+use std::{fs, path::PathBuf};
+
 use anteroom::record::GridSecret;
 
 use crate::{
@@ -29,6 +31,7 @@ fn leave_nothing(level: &'static str) {
         misconfigured(&stage);
         let seen = capture.stop(machine, &outside, NOBODY);
         assert_eq!((seen.allowed, seen.others), (0, Vec::new()));
+        assert_searched(machine);
     }
     assert_eq!(leaks(&[&machines[0], &machines[1]]), Vec::<String>::new());
 }
@@ -62,6 +65,28 @@ fn misconfigured(stage: &Stage) {
             let ended = stage.run(&[&["-vvv"], *command, &["--config", "bad.toml"]].concat());
             assert!(!ended.status.success() && !ended.said.is_empty(), "{command:?} took this:\n{text}");
         }
+    }
+}
+
+/// There is something to search: words of each command, both directions of both wires, and the store.
+fn assert_searched(machine: &Machine) {
+    let filled = |directory: PathBuf, beginning: &str, end: &str| {
+        let entries = fs::read_dir(directory).expect("a directory").map(|entry| entry.expect("an entry"));
+        let files = entries.filter(|entry| entry.metadata().expect("a file").len() > 0);
+        let names = files.map(|file| file.file_name().to_string_lossy().into_owned());
+        names.filter(|name| name.starts_with(beginning) && name.ends_with(end)).count()
+    };
+    for (directory, beginning, end, files_min) in [
+        (machine.said(), "", ".err", 20),
+        (machine.said(), "", ".out", 10),
+        (machine.wire(), "client-", ".asked", 10),
+        (machine.wire(), "client-", ".answered", 10),
+        (machine.wire(), "introducer-", ".asked", 10),
+        (machine.wire(), "introducer-", ".answered", 10),
+        (machine.home().join("state"), "", "", 1),
+    ] {
+        let files = filled(directory, beginning, end);
+        assert!(files >= files_min, "{files} files {beginning}…{end} to search");
     }
 }
 

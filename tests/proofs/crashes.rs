@@ -4,6 +4,7 @@
 use std::{
     fs,
     os::unix::process::ExitStatusExt as _,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 
@@ -21,7 +22,7 @@ const PANICKED: i32 = 101;
 
 /// Makes the running process `pid` panic, without a line for that in the program: the kernel refuses to tell its event loop
 /// what happened, which the loop takes for impossible.
-pub(crate) fn make_panic(pid: u32, scratch: &std::path::Path) -> std::process::Child {
+pub(crate) fn make_panic(pid: u32, scratch: &Path) -> std::process::Child {
     let said = scratch.join(format!("tracer-{pid}"));
     let file = fs::File::create(&said).expect("a file");
     let mut tracer = Command::new("strace");
@@ -57,6 +58,15 @@ pub(crate) fn assert_tells_no_place(said: &str) {
 /// Does this contain the words of a panic?
 pub(crate) fn crash_was_told(said: &str) -> bool {
     said.contains("internal error E-")
+}
+
+/// Dumps in the home directory, as the kernel names them.
+pub(crate) fn dumps(machine: &Machine) -> Vec<PathBuf> {
+    let entries = fs::read_dir(machine.home()).expect("a directory").map(|entry| entry.expect("an entry"));
+    entries
+        .filter(|entry| entry.file_name().as_encoded_bytes().starts_with(b"core"))
+        .map(|entry| entry.path())
+        .collect()
 }
 
 fn crash_all(machine: &Machine) {
@@ -111,9 +121,7 @@ fn crash_all(machine: &Machine) {
     serve.signal("-ABRT");
     assert_crashed(serve, aborted);
     crate::job::leave_out_torrc(&stage);
-    let dumps = fs::read_dir(machine.home()).expect("a directory").map(|entry| entry.expect("an entry").file_name());
-    let dumps: Vec<_> = dumps.filter(|name| name.as_encoded_bytes().starts_with(b"core")).collect();
-    assert_eq!(dumps, Vec::<std::ffi::OsString>::new());
+    assert_eq!(dumps(machine), Vec::<PathBuf>::new());
 }
 
 #[test]

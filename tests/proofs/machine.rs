@@ -49,7 +49,7 @@ impl Holder {
         if line != "ready\n" {
             let mut why = String::new();
             child.stderr.take().expect("its words").read_to_string(&mut why).expect("text");
-            panic!("no namespaces of {namespaces:?} on this machine, which these tests need: {why}");
+            panic!("these tests need root, network namespaces and the programs that tests/all installs: {why}");
         }
         let input = child.stdin.take().expect("its input");
         Self { child, _input: input }

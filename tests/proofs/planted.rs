@@ -6,6 +6,7 @@ use std::{collections::BTreeSet, fs, os::unix::process::ExitStatusExt as _};
 use crate::{
     canary::CANARIES,
     capture::Capture,
+    job::{Job, Wires},
     leaks::{Hit, hits, leaks},
     machine::{Machine, Outside},
     stage::{Ended, Stage},
@@ -97,6 +98,39 @@ fn every_kind_is_found_in_every_place_and_in_every_form() {
     let both = leaks(&[&machines[0], &machines[1]]);
     let left_out = KINDS.iter().find(|kind| !both.iter().any(|leak| leak.starts_with(**kind)));
     assert_eq!(left_out, None);
+}
+
+/// The program itself sends, keeps and prints what a person typed: the one way for a name to get out, and proof that it is
+/// recognised in the forms that records, store and frames give it.
+#[test]
+fn what_a_person_typed_is_found_wherever_it_went() {
+    let outside = Outside::new();
+    let machine = Machine::new(&CANARIES[0], &outside);
+    let (stage, between) = (Stage::on(&machine), tempfile::tempdir().expect("a directory"));
+    let wires = Wires { notes: machine.wire(), between: between.path().to_owned() };
+    let mut job = Job::start(&stage, &wires, "strict", "-vvv");
+    let nickname = format!("nickname = \"{}\"", machine.canary.host);
+    stage.edit("node.toml", &[("#nickname = \"cellar\"", &nickname)]);
+    job.every_command();
+    job.end();
+    let found = hits(machine.canary, &machine.left());
+    let is_one = |hit: &&Hit, part: &str, end: &str| hit.file.starts_with(part) && hit.file.ends_with(end);
+    for (part, end) in [
+        ("wire/client-", ".asked"),
+        ("wire/client-", ".answered"),
+        ("wire/introducer-", ".asked"),
+        ("wire/introducer-", ".answered"),
+        ("home/state/", ""),
+        ("home/record", ""),
+        ("said/", ".out"),
+    ] {
+        assert!(
+            found.iter().any(|hit| is_one(&hit, part, end) && hit.kind() == "host name"),
+            "{part}…{end}: {found:#?}"
+        );
+    }
+    let logs: Vec<_> = found.iter().filter(|hit| is_one(hit, "said/", ".err")).collect();
+    assert!(logs.is_empty(), "a log names a node: {logs:#?}");
 }
 
 #[test]

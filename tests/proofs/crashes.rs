@@ -10,7 +10,7 @@ use std::{
 
 use crate::{
     canary::CANARIES,
-    job::{Job, Wires},
+    job::{Job, READY, Wires},
     leaks::leaks,
     machine::{Machine, Outside},
     stage::{Running, Stage, signal},
@@ -106,7 +106,7 @@ fn crash_all(machine: &Machine) {
             // A stream wakes it.
             let _ = std::os::unix::net::UnixStream::connect(stage.directory.join("introducer.sock"));
         }
-        serve.until("the introducer is back", |serve| serve.said().matches("ready").count() > times);
+        serve.until("the introducer is back", |serve| serve.said().matches(READY).count() > times);
         if let Some(mut tracer) = tracer {
             tracer.wait().expect("a child");
         }

@@ -35,6 +35,8 @@ pub(crate) struct Wires {
     pub(crate) between: PathBuf,
 }
 
+/// What an introducer logs when it answers.
+pub(crate) const READY: &str = "INFO ready";
 const NODE: [&str; 2] = ["--config", "node.toml"];
 
 impl<'a> Job<'a> {
@@ -153,7 +155,7 @@ impl<'a> Job<'a> {
 /// Starts introducer and supervisor where both are configured.
 pub(crate) fn serve(stage: &Stage, loud: &str) -> Running {
     let mut serve = stage.start(&[loud, "serve", "--config", "introducer.toml"]);
-    serve.until("the introducer is ready", |serve| serve.said().contains("ready"));
+    serve.until("the introducer is ready", |serve| serve.said().contains(READY));
     serve
 }
 

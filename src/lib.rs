@@ -34,7 +34,7 @@
 //! | [`vault`] | the grid's key under a passphrase | record, keys |
 //! | [`store`] | the only database code | record, grid, ambient |
 //! | [`config`] | configuration files, parsed into closed types | record, grid, directory, net, sandbox (its `Level`) |
-//! | [`audit`] | is this installation safe: rules on torrc, settings, units, processes; speaks to nobody | config, record |
+//! | [`audit`] | is this installation safe: rules on torrc, settings, units, processes; speaks to nobody | config, record, sandbox |
 //! | [`client`] | one introducer: ask, list, follow | the pure modules, net, ambient, redact |
 //! | [`server`] | event loop, streams, dispatch | everything below but client, carrier, supervisor, keys |
 //! | [`rehearsal`] | the main job on a private Tor network of this machine: starts the installed tor, and this program | record, config, ambient |
@@ -79,7 +79,7 @@
 //! 5. No name is ever resolved; IP sockets exist in `src/carrier/` alone: `.clippy.toml`, `tests/architecture.rs`,
 //!    `tests/e2e/no_ip.rs`, `tests/tor/traced.rs`, `tests/proofs`.
 //! 6. Nothing at level info or above holds an address, a key, a nickname or a circuit id; there is no line per request:
-//!    `tests/e2e/hostile`.
+//!    `tests/support/quiet.rs` (panics at such a line, in `tests/client.rs` and `tests/e2e`), `tests/e2e/hostile`.
 //! 7. The list of revoked keys never goes back, and nothing that rests on one of them is shown: `tests/simulation`,
 //!    `tests/e2e/granted.rs`.
 //! 8. An audit judges all that it was given or says what it did not; each rule has a fixture that yields it alone:

@@ -23,7 +23,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("vault", &["record", "keys"]),
     ("store", &["record", "grid", "ambient"]),
     ("config", &["record", "grid", "directory", "net", "sandbox"]),
-    ("audit", &["record", "config"]),
+    ("audit", &["record", "config", "sandbox"]),
     ("client", &["record", "grid", "directory", "protocol", "net", "ambient", "redact"]),
     ("server", &["record", "grid", "directory", "protocol", "net", "ambient", "armor", "redact", "store", "config"]),
     ("rehearsal", &["record", "config", "ambient"]),

@@ -1,7 +1,8 @@
 //! Is this installation safe? Judges configurations, units, a running process and a program, and says what to do.
 //!
 //! An audit reads and does not speak: nothing here opens a socket or starts a program. What a service shows from outside is
-//! asked by `cli` through a client, and judged by [`judge_remote`].
+//! asked by `cli` through a client, and judged by [`judge_remote`]; what the kernel denies is tried by [`crate::sandbox`], and
+//! judged by [`judge_kernel`].
 //!
 //! Rules are constants beside what judges them, in closed tables; [`rules`] lists all of them, and each has a fixture in
 //! `tests/audit/` that yields it alone. A file that can't be read or parsed is told, never left out.
@@ -12,6 +13,7 @@ mod finding;
 #[cfg(feature = "audit-host")]
 mod host;
 mod i2p;
+mod kernel;
 mod kind;
 mod process;
 mod remote;
@@ -26,6 +28,7 @@ use std::path::{Path, PathBuf};
 pub use finding::{Finding, Gap, Place, Position, Published, Report};
 #[cfg(feature = "audit-host")]
 pub use host::scan_host;
+pub use kernel::judge_kernel;
 pub use kind::Kind;
 pub use remote::{Seen, judge_remote};
 pub use rule::{Rule, Severity};
@@ -50,6 +53,7 @@ pub fn rules() -> Vec<&'static Rule> {
         i2p::TUNNEL_RULES,
         unit::RULES,
         process::RULES,
+        kernel::RULES,
         binary::RULES,
         remote::RULES,
         #[cfg(feature = "audit-host")]

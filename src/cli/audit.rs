@@ -8,7 +8,10 @@ use super::{
     failure::{Exit, Failure},
     findings, output,
 };
-use crate::audit::{self, Kind, Report, Severity, Sources};
+use crate::{
+    audit::{self, Kind, Report, Severity, Sources},
+    sandbox::{self, Level, Needs, Profile},
+};
 
 const HELP: &str = "Severities: `leak` (who or where somebody is can get out; exit code 9), `weak` (a defence is missing; \
     exit code 8), `note` (right for some installations; exit code 0). What could not be read or parsed ends with exit code \
@@ -62,6 +65,10 @@ pub(super) struct Audit {
     /// Memory of the machine that the files are for, in place of this one's
     #[arg(long, value_name = "MIB")]
     memory_mib: Option<u64>,
+    /// Lock this process down as an introducer is (or `unix-connect`, a client; `egress-tcp`, a carrier), attack it, and
+    /// judge what this kernel denied. Everything else is judged before
+    #[arg(long, value_name = "PROFILE", num_args = 0..=1, require_equals = true, default_missing_value = "unix-accept")]
+    attack: Option<Profile>,
     #[cfg(feature = "audit-host")]
     #[command(flatten)]
     host: super::audit_host::Host,
@@ -86,10 +93,6 @@ impl Audit {
         }
         let sources = self.sources();
         let mut report = audit::examine(&sources);
-        #[cfg_attr(
-            not(any(feature = "audit-host", feature = "client")),
-            expect(unused_mut, reason = "more is asked for in other builds")
-        )]
         let mut asked = !sources.is_empty();
         #[cfg(feature = "audit-host")]
         {
@@ -99,6 +102,7 @@ impl Audit {
         {
             asked |= self.remote.run(&mut report)?;
         }
+        asked |= self.attack(&mut report);
         if !asked {
             return Err(Failure::new(Exit::Usage, "there is nothing to judge").hint(
                 "name files, such as /etc/tor/torrc and /etc/anteroom/introducer.toml, or a process with --pid; \
@@ -121,6 +125,25 @@ impl Audit {
         }
         findings::gaps(&report);
         verdict(&report)
+    }
+
+    /// Whether it was asked for.
+    fn attack(&self, report: &mut Report) -> bool {
+        let Some(profile) = self.attack else { return false };
+        let locked = sandbox::lock(profile, Level::Strict, &Needs::default());
+        if let Ok(locked) = &locked {
+            let denied = locked.attempts.iter().filter(|attempt| attempt.denied).count();
+            output::say(format_args!(
+                "attacked a locked process ({}): {denied} of {} attempts denied",
+                profile.name(),
+                locked.attempts.len()
+            ));
+            for attempt in locked.attempts.iter().filter(|attempt| !attempt.denied) {
+                output::say(format_args!("  {attempt}"));
+            }
+        }
+        report.append(audit::judge_kernel(&locked));
+        true
     }
 
     fn sources(&self) -> Sources {

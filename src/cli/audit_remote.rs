@@ -41,7 +41,7 @@ const STRANGERS: [&[u8]; 2] = [b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", &[0
 #[derive(Args)]
 pub(super) struct Remote {
     /// Look at a live introducer from outside, `….onion:80`. It learns that somebody looks, and sees one listed node named
-    #[arg(long, value_name = "ADDRESS", requires = "grid")]
+    #[arg(long, value_name = "ADDRESS", requires = "grid", conflicts_with = "attack")]
     remote: Option<Introducer>,
     /// Id of the grid that --remote serves
     #[arg(long, value_name = "ID", requires = "remote")]

@@ -57,6 +57,16 @@ fn a_program_reads_all_of_it_as_json() {
 }
 
 #[test]
+fn a_locked_process_is_attacked_and_what_was_denied_is_told() {
+    for profile in ["--attack", "--attack=unix-connect", "--attack=egress-tcp"] {
+        let ended = Place::new().run(&["audit", profile, "--json"]);
+        let json = ended.json();
+        assert!(!rule_ids(&json).contains(&"kernel-attack"), "{ended:?}");
+        assert!(ended.said.contains("attempts denied\n  can't be denied whether a path exists"), "{}", ended.said);
+    }
+}
+
+#[test]
 fn the_rules_can_be_listed() {
     let place = Place::new();
     let listed = place.run(&["audit", "--rules", "--json"]).json();

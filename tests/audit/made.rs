@@ -6,7 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anteroom::audit::{Report, Seen, Sources, examine, judge_remote};
+use anteroom::{
+    audit::{Report, Seen, Sources, examine, judge_kernel, judge_remote},
+    sandbox::{self, Layer, LayerReport, Level, Profile, SandboxError, State},
+};
 
 use crate::program::{ONION, grid};
 
@@ -18,7 +21,10 @@ pub(crate) fn report(rule: &str, directory: &Path) -> Option<Report> {
     let sources = file(rule, directory).or_else(|| process(rule, directory)).or_else(|| program(rule, directory));
     match sources {
         Some(sources) => Some(examine(&sources)),
-        None => seen(rule).map(|seen| judge_remote(ONION, &seen)).or_else(|| host(rule, directory)),
+        None => seen(rule)
+            .map(|seen| judge_remote(ONION, &seen))
+            .or_else(|| kernel(rule).map(|locked| judge_kernel(&locked)))
+            .or_else(|| host(rule, directory)),
     }
 }
 
@@ -183,6 +189,19 @@ fn seen(rule: &str) -> Option<Seen> {
         "remote-watch-immediate" => Seen { immediate: true, ..quiet },
         "remote-address-kind" => Seen { wrong_kind: 1, ..quiet },
         "remote-unverifiable" => Seen { unverifiable: 1, ..quiet },
+        _ => return None,
+    })
+}
+
+fn kernel(rule: &str) -> Option<Result<sandbox::Report, SandboxError>> {
+    let locked = |state| {
+        let layers = vec![LayerReport { layer: Layer::Files, state }];
+        sandbox::Report { profile: Profile::UnixAccept, level: Level::Strict, layers, attempts: Vec::new() }
+    };
+    Some(match rule {
+        "kernel-attack" => Err(SandboxError::Leaks { name: "a UDP socket", layer: Layer::Calls }),
+        "kernel-required" => Err(SandboxError::List("no such processor".into())),
+        "kernel-layer" => Ok(locked(State::NotApplied("this kernel has no Landlock".into()))),
         _ => return None,
     })
 }

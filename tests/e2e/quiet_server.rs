@@ -32,6 +32,7 @@ fn a_server_that_is_asked_everything_names_nobody() {
     fs::write(&file, &text).unwrap();
     // No list: the server tells that it can't be read.
     let config = IntroducerConfig::load(&file).unwrap();
+    let prepared = server::prepare(&config, None).unwrap();
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let server = thread::spawn({
         let file = file.clone();
@@ -39,7 +40,7 @@ fn a_server_that_is_asked_everything_names_nobody() {
             let ended = async {
                 let _ = stopped.await;
             };
-            server::run(config, None, ended, move || IntroducerConfig::load(&file))
+            server::run(prepared, config, ended, move || IntroducerConfig::load(&file))
         }
     });
     let ready = |response: Response<'_>| matches!(response, Response::About(_));

@@ -17,6 +17,12 @@ rules! {
     CLEARNET = "introducer-clearnet", Leak:
         "records may name addresses on the open internet: every reader learns where those nodes are"
         => "remove `clearnet = true` unless every node of this grid is public anyway";
+    SANDBOX_OFF = "introducer-sandbox-off", Leak:
+        "the kernel holds the process to nothing: whoever breaks into it can open any socket and read any file of its user"
+        => "remove `sandbox = \"off\"`";
+    SANDBOX_PART = "introducer-sandbox-part", Weak:
+        "the kernel does not hold the process to its own files, nor to a network without interfaces"
+        => "remove `sandbox = \"seccomp\"`, unless this machine refuses to start with more";
     CARRIER_ROOT = "introducer-carrier-root", Weak:
         "streams of processes of root are taken for Tor's; a tor that runs as root gives the machine to who breaks into it"
         => "run tor as a user of its own, and write that user's id in carrier_uids";
@@ -53,6 +59,7 @@ pub(in crate::audit) fn examine(file: &Path, memory_bytes: Option<u64>, report: 
     let Some(lines) = Lines::parse(&text, file) else { return };
     judge_access(&config, &lines, report);
     judge_habits(&config, &lines, report);
+    super::judge_sandbox(config.sandbox, &SANDBOX_OFF, &SANDBOX_PART, &lines, report);
     super::judge_directory(&config.state, &STATE_MODE, report);
     super::judge_network(&config.tor, &TOR_NETWORK, &lines, report);
     if config.carrier == CarrierKind::Tor {

@@ -18,7 +18,10 @@ use super::{
     Rule, file,
     finding::{Place, Report},
 };
-use crate::config::{ConfigError, TorConfig};
+use crate::{
+    config::{ConfigError, TorConfig},
+    sandbox::Level,
+};
 
 /// Group and others: nothing.
 const DIRECTORY_OTHERS: u32 = 0o077;
@@ -37,6 +40,16 @@ fn judge_network(tor: &TorConfig, rule: &'static Rule, lines: &Lines<'_>, report
     if let Some(network) = &tor.network {
         report.find(rule, lines.place(&["tor", "network"]), format!("network = {:?}", network.display().to_string()));
     }
+}
+
+/// What the kernel is asked to hold the process to; `off` and `part` are the rules of a file that asks for less than all.
+fn judge_sandbox(level: Level, off: &'static Rule, part: &'static Rule, lines: &Lines<'_>, report: &mut Report) {
+    let rule = match level {
+        Level::Strict | Level::Kill => return,
+        Level::Off => off,
+        Level::Seccomp => part,
+    };
+    report.find(rule, lines.place(&["sandbox"]), format!("sandbox = \"{level}\""));
 }
 
 /// What the program itself would say, without the name of the file, which is the place.

@@ -23,6 +23,12 @@ rules! {
     KEY_MODE = "node-key-mode", Leak:
         "others than its owner can read or write the key file; whoever has the key is the node"
         => "run: chmod 0600 on it; who read it before has the key, so make a new one";
+    SANDBOX_OFF = "node-sandbox-off", Leak:
+        "the kernel holds what talks to introducers to nothing: whoever breaks into it can open any socket and read any file"
+        => "remove `sandbox = \"off\"`";
+    SANDBOX_PART = "node-sandbox-part", Weak:
+        "the kernel does not hold what talks to introducers to its own files, nor to a network without interfaces"
+        => "remove `sandbox = \"seccomp\"`, unless this machine refuses to start with more";
     TOR_NETWORK = "node-tor-network", Leak:
         "Tor inside this program joins the network of that file, not the Tor network: whoever runs it can see who asks whom"
         => "remove `network` from [tor]: it is for rehearsals";
@@ -58,6 +64,7 @@ pub(in crate::audit) fn examine(file: &Path, report: &mut Report) {
             report.find(&TWO_NETWORKS, Place::whole(file), format!("service `{}`", service.name));
         }
     }
+    super::judge_sandbox(config.sandbox, &SANDBOX_OFF, &SANDBOX_PART, &lines, report);
     if config.introducers.len() == 1 {
         report.find(&ONE_INTRODUCER, lines.place(&["introducers"]), "");
     }

@@ -55,11 +55,6 @@ pub(crate) fn assert_tells_no_place(said: &str) {
     }
 }
 
-/// Does this contain the words of a panic?
-pub(crate) fn crash_was_told(said: &str) -> bool {
-    said.contains("internal error E-")
-}
-
 /// Dumps in the home directory, as the kernel names them.
 pub(crate) fn dumps(machine: &Machine) -> Vec<PathBuf> {
     let entries = fs::read_dir(machine.home()).expect("a directory").map(|entry| entry.expect("an entry"));

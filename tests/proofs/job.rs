@@ -66,8 +66,7 @@ impl<'a> Job<'a> {
             ("#sandbox = \"strict\"", &sandbox),
         ];
         stage.edit("node.toml", &settings);
-        let text = std::fs::read_to_string(stage.directory.join("node.toml")).expect("a configuration");
-        stage.write("node.toml", &format!("{text}\n[[service]]\nname = \"storage\"\naddresses = [\"{ONION}\"]\n"));
+        stage.append("node.toml", &format!("\n[[service]]\nname = \"storage\"\naddresses = [\"{ONION}\"]\n"));
         stage.done(&[loud, "node", "keygen", "--out", "node.key"]);
         let shown = stage.done(&[&[loud, "node", "show", "--json"], &NODE[..]].concat()).json();
         let node = shown["node"].as_str().expect("a node id").to_owned();

@@ -28,14 +28,11 @@ def addresses():
 
 
 def hardware():
-    """The address of the one interface, by ioctl (SIOCGIFHWADDR) where /sys does not tell it."""
-    for path in glob.glob("/sys/class/net/*/address"):
-        text = open(path).read().strip()
-        if text.strip(":0"):
-            return text
+    """The address of the one interface, by ioctl (SIOCGIFHWADDR) and as a file has it."""
     request = struct.pack("256s", b"canary0")
     answer = fcntl.ioctl(socket.socket(), 0x8927, request)
-    return ":".join("%02x" % byte for byte in answer[18:24])
+    texts = [open(path).read().strip() for path in glob.glob("/sys/class/net/*/address")]
+    return next(text for text in texts if text.strip(":0")), answer[18:24]
 
 
 def facts():
@@ -43,7 +40,7 @@ def facts():
     return {
         "IPv4 address": (v4, socket.inet_aton(v4)),
         "IPv6 address": (v6, socket.inet_pton(socket.AF_INET6, v6)),
-        "MAC address": (hardware(), bytes.fromhex(hardware().replace(":", ""))),
+        "MAC address": hardware(),
         "host name": (socket.gethostname(), None),
         "user name": (pwd.getpwuid(os.getuid()).pw_name, None),
         "machine or boot id": (open("/proc/sys/kernel/random/boot_id").read().strip(), None),

@@ -25,7 +25,10 @@ mod tornet;
 #[path = "../support/trace.rs"]
 mod trace;
 mod traced;
-#[cfg_attr(not(feature = "carrier-tor"), expect(dead_code, reason = "there is no carrier in this build"))]
+#[cfg_attr(
+    not(all(feature = "carrier-tor", feature = "rehearse")),
+    expect(dead_code, reason = "there is no tree of processes in this build")
+)]
 #[path = "../support/verdict.rs"]
 mod verdict;
 

@@ -1,7 +1,7 @@
 //! A test of the tests: a program that leaks each kind of canary in each place, and in many forms, is caught at each. It
 //! runs where anteroom runs otherwise, and learns what it leaks from the machine.
 
-use std::{collections::BTreeSet, fs, os::unix::process::ExitStatusExt as _};
+use std::{collections::BTreeSet, fs, os::unix::process::ExitStatusExt as _, path::Path};
 
 use crate::{
     canary::CANARIES,
@@ -11,6 +11,8 @@ use crate::{
     machine::{Machine, Outside},
     stage::{Ended, Stage},
     tap::tap,
+    trace::parse,
+    verdict::{carrier_findings, unix_only_findings},
 };
 
 const LEAKER: &str = include_str!("leaker.py");
@@ -167,6 +169,30 @@ fn every_packet_that_should_not_be_is_seen() {
     assert!(seen.others.iter().any(is_icmp), "{:#?}", seen.others);
     fs::write(machine.wire().join("payload"), &seen.payload).expect("a file");
     assert_eq!(kinds(&hits(machine.canary, &machine.left()), "wire/payload"), all_kinds());
+}
+
+/// The ways in which it learns what it leaks are seen in a trace, whatever kind of process it is taken for.
+#[test]
+fn every_call_that_should_not_be_is_seen() {
+    let outside = Outside::new();
+    let machine = Machine::new(&CANARIES[0], &outside);
+    leaky(&machine);
+    let traces = tempfile::tempdir().expect("a directory");
+    let ended = leak(&Stage::traced_on(&machine, traces.path().to_owned()), &machine, &["out", "0"]);
+    assert!(ended.status.success(), "{}", ended.said);
+    let calls = parse(&traces.path().join("000"));
+    let home = machine.canary.home_path();
+    let own = [Path::new(&home)];
+    for (found, more) in [
+        (unix_only_findings(&calls, &own), ["socket(AF_INET, SOCK_STREAM", "/etc/passwd"].as_slice()),
+        (carrier_findings(&calls, &own), [].as_slice()),
+    ] {
+        let always = ["socket(AF_INET, SOCK_DGRAM", "getsockname(", "SIOCGIFHWADDR", "uname(", "connect("];
+        let files = ["/proc/net/if_inet6", "/sys/class/net", "/etc/machine-id", "/proc/sys/kernel/random/boot_id"];
+        for what in always.iter().chain(&files).chain(more) {
+            assert!(found.iter().any(|finding| finding.contains(what)), "{what} is not in {found:#?}");
+        }
+    }
 }
 
 /// A match by chance is met on one machine and not on the other.

@@ -112,6 +112,12 @@ impl Stage {
         self.count.load(Ordering::Relaxed)
     }
 
+    /// Adds to the end of a file that the program wrote.
+    pub(crate) fn append(&self, file: &str, text: &str) {
+        let before = fs::read_to_string(self.directory.join(file)).expect("init wrote it");
+        self.write(file, &format!("{before}{text}"));
+    }
+
     /// Runs to the end.
     pub(crate) fn run(&self, arguments: &[&str]) -> Ended {
         self.start(arguments).end()

@@ -13,7 +13,7 @@ use std::{
 use crate::{
     canary::CANARIES,
     capture::Capture,
-    crashes::{assert_tells_no_place, crash_was_told, dumps, make_panic},
+    crashes::{assert_tells_no_place, dumps, make_panic},
     leaks::leaks,
     machine::{Machine, Outside},
     stage::{Running, Stage, signal, until},
@@ -29,6 +29,10 @@ const PUBLISHED: &str = "pg6mmjiyjmcrsslvykfwnntlaru7p5svn6y2ymmju6nubxndf4pscry
 const ROLES: [&str; 6] = ["carrier", "introducer", "serve", "node", "grid", "init"];
 /// Trees of processes with a carrier: of the service, and of each try of the node.
 const TREES_MIN: usize = 2;
+/// A start, a publication and two questions take some hundreds.
+const PACKETS_MIN: usize = 100;
+/// What leads the embedded Tor to the private network.
+const IN_NETWORK: (&str, &str) = ("[tor]\n", "[tor]\nnetwork = \"network.toml\"\n");
 /// The state of a socket that listens (`include/net/tcp_states.h`), as `/proc/net/tcp` spells it.
 const LISTENS: &str = "0A";
 
@@ -67,76 +71,105 @@ fn serve_and_publish(machine: &Machine, outside: &Outside, network: &TorNetwork,
     // Without the sandbox a mere attempt counts.
     let stage = if is_traced { Stage::traced_on(machine, traces.path().to_owned()) } else { Stage::on(machine) };
     fs::copy(network.network_file(), machine.home().join("network.toml")).expect("the file of the network");
-    let grid = stage.done(&["grid", "keygen", "--json", "--out", "grid.key"]).json();
-    let grid = grid["grid"].as_str().expect("a grid id").to_owned();
-    let sandbox = format!("sandbox = \"{level}\"");
-    let in_network = ("[tor]\n", "[tor]\nnetwork = \"network.toml\"\n");
-    stage.done(&["init", "introducer", ".", "--grid", &grid]);
-    stage.edit("introducer.toml", &[in_network, ("#sandbox = \"strict\"", &sandbox)]);
-    let mut serve = stage.start(&["-vvv", "serve", "--json", "--config", "introducer.toml"]);
-    serve.until("a stream came through Tor", |serve| serve.out().contains("\"reachable\""));
-    let events = serve.out();
-    let event = |kind: &str, field: &str| {
-        let events = events.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON"));
-        let mut found = events.filter(|event| event["event"] == kind);
-        found.find_map(|event| Some(event[field].as_str()?.to_owned())).expect("it was told")
-    };
-    let address = event("onion", "address");
-
-    // A node with a Tor of its own, on the same machine.
-    stage.done(&["init", "node", ".", "--grid", &grid]);
-    let introducers = format!("introducers = [\"{address}\"]");
-    let settings = [
-        ("introducers = [\n]", introducers.as_str()),
-        ("#key = \"node.key\"", "key = \"node.key\""),
-        ("#sandbox = \"strict\"", &sandbox),
-        ("#state = \"tor\"", "state = \"tor-of-node\""),
-        in_network,
-    ];
-    stage.edit("node.toml", &settings);
-    let text = fs::read_to_string(machine.home().join("node.toml")).expect("a configuration");
-    stage.write("node.toml", &format!("{text}\n[[service]]\nname = \"storage\"\naddresses = [\"{PUBLISHED}\"]\n"));
-    stage.done(&["node", "keygen", "--out", "node.key"]);
-    until("it is published", || stage.run(&["-vvv", "node", "publish", "--config", "node.toml"]).status.success());
-
-    // Somebody who reads, on this side of the network; all that comes is written down.
-    let here = tempfile::tempdir().expect("a directory");
-    tap(&here.path().join("socks"), socks.to_owned(), machine.wire(), "reader");
-    let whom = ["--introducer", &address, "--grid", &grid, "--socks", "socks"];
-    let listed = reader(here.path(), &[&["list", "--json", "--since-hours", "0"], &whom[..]].concat());
-    assert!(listed.contains(PUBLISHED), "{listed}");
-    reader(here.path(), &[&["about", "--json"], &whom[..]].concat());
-
-    // A carrier that panics and aborts comes back, and leaves no dump where the sandbox is on.
-    let started = |serve: &Running| serve.out().matches("\"started\"").count();
-    let (before, carrier) = (started(&serve), carrier_below(&serve));
-    if !is_traced {
-        let mut tracer = make_panic(carrier, traces.path());
-        serve.until("it has said so", |serve| crash_was_told(&serve.said()));
-        signal("-ABRT", carrier);
-        tracer.wait().expect("a child");
+    let mut service = Service::start(&stage, level);
+    publish(&stage, &service, level);
+    read(&service, socks, machine);
+    if is_traced {
+        service.abort_carrier();
+    } else {
+        service.make_carrier_panic(traces.path());
+        assert_tells_no_place(&service.serve.said());
     }
-    signal("-ABRT", carrier);
-    serve.until("the carrier is back", |serve| started(serve) > before);
-    let said = serve.said();
-    serve.terminate();
-    if !is_traced {
-        assert_tells_no_place(&said);
-    }
+    service.serve.terminate();
+
     let dumps = dumps(machine);
     if is_traced {
         // Without the sandbox there may be some. They hold the environment by nature; that none is left is its part.
         dumps.iter().for_each(|dump| fs::remove_file(dump).expect("a file"));
+        let trees = judge_traces(traces.path(), Path::new(&machine.canary.home_path()));
+        assert!(trees >= TREES_MIN, "traces of {trees} trees of processes");
     } else {
         assert_eq!(dumps, Vec::<PathBuf>::new());
     }
-    let judged = is_traced.then(|| judge_traces(traces.path(), Path::new(&machine.canary.home_path())));
-    assert!(judged.is_none_or(|judged| judged >= TREES_MIN), "traces of {judged:?} trees of processes");
     let seen = capture.stop(machine, outside, |other| relays.contains(&other));
     println!("{} packets to and from {} relays, with the sandbox {level}", seen.allowed, relays.len());
-    assert!(seen.allowed > 100, "the capture has seen Tor");
+    assert!(seen.allowed > PACKETS_MIN, "the capture has seen Tor");
     assert_eq!(seen.others, Vec::<String>::new());
     fs::write(machine.wire().join("link"), seen.payload).expect("a file");
+}
+
+/// `anteroom serve` with the Tor inside it, reached through Tor.
+struct Service {
+    serve: Running,
+    grid: String,
+    address: String,
+}
+
+impl Service {
+    fn start(stage: &Stage, level: &str) -> Self {
+        let grid = stage.done(&["grid", "keygen", "--json", "--out", "grid.key"]).json();
+        let grid = grid["grid"].as_str().expect("a grid id").to_owned();
+        stage.done(&["init", "introducer", ".", "--grid", &grid]);
+        stage.edit("introducer.toml", &[IN_NETWORK, ("#sandbox = \"strict\"", &format!("sandbox = \"{level}\""))]);
+        let mut serve = stage.start(&["-vvv", "serve", "--json", "--config", "introducer.toml"]);
+        serve.until("a stream came through Tor", |serve| serve.out().contains("\"reachable\""));
+        let address = serve.out().lines().find_map(|line| {
+            let event: serde_json::Value = serde_json::from_str(line).expect("an event a line");
+            (event["event"] == "onion").then(|| event["address"].as_str().expect("an address").to_owned())
+        });
+        Self { serve, grid, address: address.expect("it was told") }
+    }
+
+    /// How often a process was started.
+    fn started(serve: &Running) -> usize {
+        serve.out().matches("\"started\"").count()
+    }
+
+    /// The supervisor starts it again.
+    fn abort_carrier(&mut self) {
+        let (before, carrier) = (Self::started(&self.serve), carrier_below(&self.serve));
+        signal("-ABRT", carrier);
+        self.serve.until("the carrier is back", |serve| Self::started(serve) > before);
+    }
+
+    /// A thread of many may panic without an end of the process, so that is made.
+    fn make_carrier_panic(&mut self, scratch: &Path) {
+        let (before, carrier) = (Self::started(&self.serve), carrier_below(&self.serve));
+        let mut tracer = make_panic(carrier, scratch);
+        self.serve.until("it has said so", |serve| serve.said().contains("internal error E-"));
+        if self.serve.children().contains(&carrier) {
+            signal("-ABRT", carrier);
+        }
+        tracer.wait().expect("a child");
+        self.serve.until("the carrier is back", |serve| Self::started(serve) > before);
+    }
+}
+
+/// From a node with a Tor of its own, on the same machine.
+fn publish(stage: &Stage, service: &Service, level: &str) {
+    stage.done(&["init", "node", ".", "--grid", &service.grid]);
+    let settings = [
+        ("introducers = [\n]", format!("introducers = [\"{}\"]", service.address)),
+        ("#key = \"node.key\"", "key = \"node.key\"".into()),
+        ("#sandbox = \"strict\"", format!("sandbox = \"{level}\"")),
+        ("#state = \"tor\"", "state = \"tor-of-node\"".into()),
+    ];
+    stage.edit("node.toml", &settings.each_ref().map(|(from, to)| (*from, to.as_str())));
+    stage.edit("node.toml", &[IN_NETWORK]);
+    stage.append("node.toml", &format!("\n[[service]]\nname = \"storage\"\naddresses = [\"{PUBLISHED}\"]\n"));
+    stage.done(&["node", "keygen", "--out", "node.key"]);
+    // A new service needs a few tries.
+    until("it is published", || stage.run(&["-vvv", "node", "publish", "--config", "node.toml"]).status.success());
+}
+
+/// By somebody on the other side of the network; all that comes is written down.
+fn read(service: &Service, socks: &Path, machine: &Machine) {
+    let here = tempfile::tempdir().expect("a directory");
+    tap(&here.path().join("socks"), socks.to_owned(), machine.wire(), "reader");
+    let whom = ["--introducer", &service.address, "--grid", &service.grid, "--socks", "socks"];
+    let listed = reader(here.path(), &[&["list", "--json", "--since-hours", "0"], &whom[..]].concat());
+    assert!(listed.contains(PUBLISHED), "{listed}");
+    reader(here.path(), &[&["about", "--json"], &whom[..]].concat());
 }
 
 fn carrier_below(serve: &Running) -> u32 {

@@ -31,6 +31,7 @@
 //! | [`carrier`] | every IP socket of the program | net, ambient, redact |
 //! | [`supervisor`] | children: their sockets, restarts, end | net, ambient |
 //! | [`keys`] | secret key files, seq counters, Tor's keys: create, load, move, permissions | record |
+//! | [`petnames`] | the names the owner of this machine gives to nodes; which names look alike | record, keys |
 //! | [`vault`] | the grid's key under a passphrase | record, keys |
 //! | [`store`] | the only database code | record, grid, ambient |
 //! | [`config`] | configuration files, parsed into closed types | record, grid, directory, net, sandbox (its `Level`) |
@@ -127,6 +128,8 @@ pub mod config;
 pub mod keys;
 #[cfg(feature = "cli")]
 pub mod net;
+#[cfg(any(feature = "client", feature = "grid-admin"))]
+pub mod petnames;
 #[cfg(feature = "cli")]
 pub mod redact;
 #[cfg(feature = "rehearse")]

@@ -38,6 +38,9 @@ mod onion;
 #[path = "cli/online.rs"]
 mod online;
 #[cfg(test)]
+#[path = "cli/panel.rs"]
+mod panel;
+#[cfg(test)]
 #[path = "cli/parent.rs"]
 mod parent;
 #[path = "cli/program.rs"]

@@ -131,6 +131,40 @@ fn the_units_leave_little_exposed() {
     }
 }
 
+/// Calls of the program's own lists that a unit may refuse: a service has no capability to give up and no host to rename, and
+/// its files keep their owner.
+const CALLS_WITHOUT: [&str; 4] = ["capset", "fchown", "setdomainname", "sethostname"];
+
+/// The calls that a word of `SystemCallFilter=` stands for.
+fn calls(word: &str) -> BTreeSet<String> {
+    if !word.starts_with('@') {
+        return BTreeSet::from([word.to_owned()]);
+    }
+    let ended = analyze(&["syscall-filter", "--no-pager", word]);
+    assert!(ended.status.success(), "systemd has no {word}");
+    let listed = String::from_utf8(ended.stdout).unwrap();
+    let lines = listed.lines().skip(1).map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    lines.flat_map(calls).collect()
+}
+
+#[test]
+fn the_units_admit_every_call_that_the_sandbox_within_them_does() {
+    let source = fs::read_to_string("src/sandbox/calls.rs").unwrap();
+    let names =
+        source.split(['(', '[']).filter_map(|rest| rest.strip_prefix('"')?.split_once('"')).map(|(name, _)| name);
+    let own: BTreeSet<_> = names.filter(|name| !CALLS_WITHOUT.contains(name)).map(str::to_owned).collect();
+    assert!(own.len() > 100 && own.contains("accept4"), "the lists were not read: {own:?}");
+    for unit in [INTRODUCER, CARRIER] {
+        let mut admitted = BTreeSet::new();
+        for line in values(unit, "SystemCallFilter") {
+            let words = line.strip_prefix('~').unwrap_or(&line).split(' ');
+            let listed: BTreeSet<_> = words.flat_map(calls).collect();
+            admitted = if line.starts_with('~') { &admitted - &listed } else { &admitted | &listed };
+        }
+        assert_eq!(&own - &admitted, BTreeSet::new(), "{unit}");
+    }
+}
+
 #[test]
 fn an_audit_finds_nothing_in_the_units() {
     let files = [SOCKET, INTRODUCER, CARRIER].map(|name| (unit(name), None));

@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::{
     failure::Failure,
-    introducers::{Whom, block_on},
+    introducers::{Ready, Whom, block_on},
     output,
 };
 use crate::{
@@ -23,7 +23,7 @@ pub(super) struct About {
 
 impl About {
     pub(super) fn run(self) -> Result<(), Failure> {
-        let asked = self.whom.resolve(true)?;
+        let Ready { asked, .. } = self.whom.resolve(true)?;
         let about = block_on(asked.first(async |client, introducer| client.about(introducer).await))?;
         if self.json { output::data(json(&about)) } else { output::data(text(&about)) }
     }

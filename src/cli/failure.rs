@@ -116,6 +116,18 @@ impl From<crate::keys::KeyFileError> for Failure {
     }
 }
 
+#[cfg(any(feature = "client", feature = "grid-admin"))]
+impl From<crate::petnames::PetnameError> for Failure {
+    fn from(error: crate::petnames::PetnameError) -> Self {
+        use crate::{keys::KeyFileError, petnames::PetnameError};
+        let exit = match &error {
+            PetnameError::File(KeyFileError::Io { .. }) => Exit::Failed,
+            _ => Exit::Usage,
+        };
+        Self::new(exit, &error).hint(error.hint())
+    }
+}
+
 #[cfg(any(feature = "client", feature = "server"))]
 impl From<crate::keys::OnionKeyError> for Failure {
     fn from(error: crate::keys::OnionKeyError) -> Self {

@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::{
     failure::{Exit, Failure, system},
+    labels::Labels,
     lockdown::{self, SandboxOption},
     output,
     proxy::{Proxy, Reaches},
@@ -29,6 +30,9 @@ pub(super) struct Whom {
     /// Id of the grid, in place of the configuration's
     #[arg(long, value_name = "ID")]
     grid: Option<GridId>,
+    /// File of your petnames, in place of the configuration's
+    #[arg(long, value_name = "FILE")]
+    petnames: Option<PathBuf>,
     #[command(flatten)]
     proxy: Proxy,
     /// Directory of the Tor inside this program where no configuration names one: `tor` in the current directory, when not
@@ -43,15 +47,35 @@ pub(super) struct Whom {
 pub(super) struct Asked {
     pub(super) client: Client,
     pub(super) introducers: Vec<Introducer>,
+    pub(super) grid: GridId,
+}
+
+/// What [`Whom::resolve`] makes ready.
+pub(super) struct Ready {
+    pub(super) asked: Asked,
+    pub(super) labels: Labels,
 }
 
 impl Whom {
     /// Locks this process down, too. `exact` allows lookups that name the node.
-    pub(super) fn resolve(&self, exact: bool) -> Result<Asked, Failure> {
+    pub(super) fn resolve(&self, exact: bool) -> Result<Ready, Failure> {
         let config = self.configured()?;
         let asked = self.asked(config.as_ref(), exact)?;
+        let labels = self.labels()?;
         lockdown::reader(&self.sandbox, config.as_ref())?;
-        Ok(asked)
+        Ok(Ready { asked, labels })
+    }
+
+    /// The owner's names, with nobody's claims yet.
+    pub(super) fn labels(&self) -> Result<Labels, Failure> {
+        let config = self.configured()?;
+        Labels::open(self.petnames.as_deref().or(config.as_ref().and_then(|config| config.petnames.as_deref())))
+    }
+
+    /// The owner's names for a command that asks nobody.
+    #[cfg(any(feature = "audit", feature = "server"))]
+    pub(super) fn petnames(&self) -> Option<&Path> {
+        self.petnames.as_deref()
     }
 
     fn configured(&self) -> Result<Option<NodeConfig>, Failure> {
@@ -78,7 +102,7 @@ impl Whom {
             settings.lookup_bits_max = LOOKUP_BITS_EXACT;
         }
         let client = client(settings)?;
-        Ok(Asked { client, introducers })
+        Ok(Asked { client, introducers, grid })
     }
 }
 
@@ -100,6 +124,7 @@ impl Reaches for Whom {
     }
 
     fn refuse_unready(&self) -> Result<(), Failure> {
+        self.labels()?;
         self.asked(self.configured()?.as_ref(), false).map(drop)
     }
 }

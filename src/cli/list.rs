@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::{
     failure::Failure,
-    introducers::{Whom, block_on},
+    introducers::{Ready, Whom, block_on},
     output,
 };
 use crate::record::{ServiceName, Timestamp};
@@ -28,7 +28,7 @@ pub(super) struct List {
 impl List {
     pub(super) fn run(self) -> Result<(), Failure> {
         let since = self.since_hours.map(Timestamp::from_hours);
-        let asked = self.whom.resolve(false)?;
+        let Ready { asked, mut labels } = self.whom.resolve(false)?;
         let count = block_on(async {
             // An introducer that takes the stream may still be too busy to answer: its first page decides.
             let (mut listing, mut next) = asked
@@ -42,7 +42,8 @@ impl List {
             while let Some(record) = next {
                 // Who starts from nothing has nothing to be told of what is gone.
                 if since.is_some() || !record.claims().is_withdrawal() {
-                    output::record(&record, self.json)?;
+                    labels.note(record.claims());
+                    labels.tell(&record, self.json)?;
                     count += 1;
                 }
                 next = listing.next().await?;
@@ -51,6 +52,7 @@ impl List {
         })?;
         if !self.json {
             output::say(format_args!("{count} {}", if count == 1 { "record" } else { "records" }));
+            labels.tell_rivals();
         }
         asked.tell_dropped();
         Ok(())

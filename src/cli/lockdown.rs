@@ -71,8 +71,12 @@ pub(super) fn carrier(
 pub(super) fn introducer(option: &SandboxOption, file: &Path, config: &IntroducerConfig) -> Result<(), Failure> {
     let own = rustix::process::geteuid().as_raw();
     lock(Profile::UnixAccept, option.level(Some(config.sandbox)), || Needs {
-        // SIGHUP reads it again, and an editor may have put another file in its place.
-        read: folders(file),
+        // SIGHUP reads them again, and an editor may have put another file in the place of one.
+        read: [Some(file), config.list.as_deref(), config.revocations.as_deref()]
+            .into_iter()
+            .flatten()
+            .flat_map(folders)
+            .collect(),
         read_write: vec![config.state.clone()],
         remove: folders(&config.socket),
         // Where all others look alike, they must not look like a carrier.

@@ -1,21 +1,25 @@
 //! One node's record.
 
+use std::path::Path;
+
 use clap::Args;
 
 use super::{
     failure::{Exit, Failure},
-    introducers::{Whom, block_on},
+    introducers::{Ready, Whom, block_on},
+    lockdown::SandboxOption,
     output,
+    petname::Named,
+    proxy::{Proxy, Reaches},
 };
-use crate::{ambient, record::NodeId};
 
 #[derive(Args)]
 #[command(after_long_help = output::JSON_HELP)]
 pub(super) struct Lookup {
-    /// Id of the node
-    node: NodeId,
+    /// Id or petname of the node
+    node: Named,
     #[command(flatten)]
-    pub(super) whom: Whom,
+    whom: Whom,
     /// Let the introducer know which node is looked for, if it wants to
     #[arg(long)]
     exact: bool,
@@ -27,24 +31,48 @@ pub(super) struct Lookup {
     json: bool,
 }
 
+impl Reaches for Lookup {
+    fn proxy(&self) -> &Proxy {
+        self.whom.proxy()
+    }
+
+    fn config(&self) -> Option<&Path> {
+        self.whom.config()
+    }
+
+    fn sandbox(&self) -> &SandboxOption {
+        self.whom.sandbox()
+    }
+
+    fn tor_state(&self) -> Option<&Path> {
+        self.whom.tor_state()
+    }
+
+    fn refuse_unready(&self) -> Result<(), Failure> {
+        self.whom.labels()?.resolve(&self.node)?;
+        self.whom.refuse_unready()
+    }
+}
+
 impl Lookup {
     pub(super) fn run(self) -> Result<(), Failure> {
-        let asked = self.whom.resolve(self.exact)?;
+        let Ready { asked, labels } = self.whom.resolve(self.exact)?;
+        let node = labels.resolve(&self.node)?;
         let (record, evidence) = block_on(async {
-            let record = asked.find(async |client, introducer| client.lookup(introducer, self.node).await).await?;
+            let record = asked.find(async |client, introducer| client.lookup(introducer, node).await).await?;
             let evidence = match self.evidence {
-                true => asked.find(async |client, introducer| client.evidence(introducer, self.node).await).await?,
+                true => asked.find(async |client, introducer| client.evidence(introducer, node).await).await?,
                 false => None,
             };
             Ok((record, evidence))
         })?;
         if self.json {
             output::data(serde_json::json!({
-                "record": record.as_ref().map(output::json),
+                "record": record.as_ref().map(|record| labels.json(record)),
                 "evidence": evidence.as_ref().map(|pair| pair.each_ref().map(output::json)),
             }))?;
         } else if let Some(record) = &record {
-            output::data(output::text(record, ambient::wall()))?;
+            labels.tell(record, false)?;
         }
         if let (Some(pair), false) = (&evidence, self.json) {
             let [first, _] = pair;

@@ -35,11 +35,15 @@ mod introducers;
 #[cfg(any(feature = "client", feature = "server", feature = "grid-admin"))]
 mod keygen;
 #[cfg(feature = "client")]
+mod labels;
+#[cfg(feature = "client")]
 mod list;
 #[cfg(any(feature = "client", feature = "server"))]
 mod lockdown;
 #[cfg(feature = "client")]
 mod lookup;
+#[cfg(feature = "client")]
+mod members;
 #[cfg(feature = "client")]
 mod node;
 #[cfg(feature = "server")]
@@ -49,6 +53,8 @@ mod outcomes;
 mod output;
 #[cfg(feature = "client")]
 mod own_carrier;
+#[cfg(any(feature = "client", feature = "grid-admin"))]
+mod petname;
 #[cfg(any(feature = "client", feature = "server"))]
 mod progress;
 #[cfg(feature = "client")]
@@ -135,6 +141,10 @@ enum Command {
     #[cfg(feature = "client")]
     #[command(subcommand)]
     Node(node::Node),
+    /// Your own names for nodes; they stay on this machine
+    #[cfg(any(feature = "client", feature = "grid-admin"))]
+    #[command(subcommand)]
+    Petname(petname::Petname),
     /// List the records of a grid
     #[cfg(feature = "client")]
     List(list::List),
@@ -144,6 +154,9 @@ enum Command {
     /// Follow the records of a grid as they change
     #[cfg(feature = "client")]
     Watch(watch::Watch),
+    /// Who is in a grid, by whose grant, until when, and who is out; let in and take out
+    #[cfg(feature = "client")]
+    Members(Box<members::Members>),
     /// Ask an introducer for its rules
     #[cfg(feature = "client")]
     About(about::About),
@@ -209,8 +222,9 @@ impl Command {
     fn reaches(&self) -> Option<&dyn proxy::Reaches> {
         match self {
             Self::List(command) => Some(&command.whom),
-            Self::Lookup(command) => Some(&command.whom),
+            Self::Lookup(command) => Some(command),
             Self::Watch(command) => Some(&command.whom),
+            Self::Members(command) => command.reaches(),
             Self::About(command) => Some(&command.whom),
             Self::Node(command) => command.reaches(),
             #[cfg(feature = "grid-admin")]
@@ -251,12 +265,16 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::ClientAuth(command) => command.run(),
         #[cfg(feature = "client")]
         Command::Node(command) => command.run(),
+        #[cfg(any(feature = "client", feature = "grid-admin"))]
+        Command::Petname(command) => command.run(),
         #[cfg(feature = "client")]
         Command::List(command) => command.run(),
         #[cfg(feature = "client")]
         Command::Lookup(command) => command.run(),
         #[cfg(feature = "client")]
         Command::Watch(command) => command.run(),
+        #[cfg(feature = "client")]
+        Command::Members(command) => command.run(),
         #[cfg(feature = "client")]
         Command::About(command) => command.run(),
         #[cfg(all(feature = "carrier-tor", any(feature = "client", feature = "server")))]

@@ -48,8 +48,9 @@ pub(super) fn record(record: &VerifiedRecord, json: bool) -> Result<(), Failure>
 /// The fields of [`json`], for `--help`: scripts hold on to them.
 #[cfg(feature = "client")]
 pub(super) const JSON_HELP: &str = "JSON of a record: node, grid, seq, issued_hours and expires_hours (hours since the \
-    Unix epoch), nickname (or null), withdrawn, services: a list of {name, version, addresses, attributes}. Fields may be \
-    added, none will change.";
+    Unix epoch), nickname (or null), withdrawn, services: a list of {name, version, addresses, attributes}; where records are \
+    shown also petname (or null), nickname_also_claimed_by (some ids of those told so far), nickname_also_claimed_by_count, \
+    nickname_is_petname_of (the id of another node, or null). Fields may be added, none will change.";
 
 /// A record as JSON; hours count from the Unix epoch.
 #[cfg(feature = "client")]
@@ -79,16 +80,23 @@ pub(super) fn json(record: &VerifiedRecord) -> serde_json::Value {
     })
 }
 
-/// A record for people, several lines.
+/// A record for people, several lines. Nothing in it is the owner's own, so that it may leave this machine.
 #[cfg(feature = "client")]
 pub(super) fn text(record: &VerifiedRecord, now: Timestamp) -> String {
-    use fmt::Write as _;
     let claims = record.claims();
-    let mut text = claims.node.to_string();
+    let mut head = claims.node.to_string();
     if let Some(nickname) = &claims.nickname {
         // A nickname is claimed, not verified: quotes keep it apart from what is.
-        let _ = write!(text, "  calls itself {:?}", nickname.as_str());
+        head.push_str(&format!("  calls itself {:?}", nickname.as_str()));
     }
+    described(head, record, now)
+}
+
+/// What a record says, below what its node is called.
+#[cfg(feature = "client")]
+pub(super) fn described(head: String, record: &VerifiedRecord, now: Timestamp) -> String {
+    use fmt::Write as _;
+    let (claims, mut text) = (record.claims(), head);
     let _ = write!(text, "\n  record {}, {}", claims.seq, remaining(now, claims.expires()));
     if claims.is_withdrawal() {
         text.push_str(", withdrawn: it offers nothing");

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{failure::Failure, output, record_file};
+use super::{failure::Failure, labels::Labels, output, record_file};
 use crate::{config::NodeConfig, keys};
 
 #[derive(Args)]
@@ -23,6 +23,9 @@ pub(super) struct Source {
 pub(super) struct Show {
     #[command(flatten)]
     source: Source,
+    /// File of your petnames, in place of the configuration's
+    #[arg(long, value_name = "FILE")]
+    petnames: Option<PathBuf>,
     /// Print a JSON document
     #[arg(long)]
     json: bool,
@@ -32,17 +35,20 @@ impl Show {
     pub(super) fn run(self) -> Result<(), Failure> {
         if let Some(path) = &self.source.record {
             let record = record_file::read(path)?;
-            output::record(&record, self.json)?;
+            Labels::open(self.petnames.as_deref())?.tell(&record, self.json)?;
         }
         if let Some(path) = &self.source.config {
             let config = NodeConfig::load(path)?;
             let key = super::node::key_path(&config)?;
             let node = keys::load_node(key)?.id();
             let seq = keys::last_seq(key)?;
+            let labels = Labels::open(self.petnames.as_deref().or(config.petnames.as_deref()))?;
+            let petname = labels.petname(&node);
             if self.json {
-                output::data(serde_json::json!({ "node": node.to_string(), "seq": seq }))?;
+                output::data(serde_json::json!({ "node": node.to_string(), "petname": petname, "seq": seq }))?;
             } else {
-                output::data(format_args!("{node}\n  last record {seq}"))?;
+                let name = petname.map(|name| format!("  {name}")).unwrap_or_default();
+                output::data(format_args!("{node}{name}\n  last record {seq}"))?;
             }
         }
         Ok(())

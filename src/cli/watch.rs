@@ -4,10 +4,11 @@ use clap::Args;
 
 use super::{
     failure::Failure,
-    introducers::{Whom, block_on},
+    introducers::{Ready, Whom, block_on},
+    labels::Labels,
     output,
 };
-use crate::{ambient, client::Event, record::ServiceName};
+use crate::{client::Event, record::ServiceName};
 
 #[derive(Args)]
 #[command(after_long_help = output::JSON_HELP)]
@@ -24,7 +25,7 @@ pub(super) struct Watch {
 
 impl Watch {
     pub(super) fn run(self) -> Result<(), Failure> {
-        let asked = self.whom.resolve(false)?;
+        let Ready { asked, mut labels } = self.whom.resolve(false)?;
         block_on(async {
             let mut subscription = asked
                 .first(async |client, introducer| client.watch(introducer, self.service.clone(), None).await)
@@ -32,7 +33,7 @@ impl Watch {
             loop {
                 match subscription.next().await {
                     Ok(event) => {
-                        self.tell(&event)?;
+                        self.tell(&event, &mut labels)?;
                         if event == Event::CaughtUp {
                             asked.tell_stale();
                         }
@@ -44,19 +45,25 @@ impl Watch {
         })
     }
 
-    fn tell(&self, event: &Event) -> Result<(), Failure> {
+    fn tell(&self, event: &Event, labels: &mut Labels) -> Result<(), Failure> {
+        match event {
+            Event::Record(record) => labels.note(record.claims()),
+            Event::Revoked(node) => labels.forget(node),
+            _ => {}
+        }
         match (event, self.json) {
             (Event::Record(record), true) => {
-                output::data(serde_json::json!({ "event": "record", "record": output::json(record) }))
+                output::data(serde_json::json!({ "event": "record", "record": labels.json(record) }))
             }
-            (Event::Revoked(node), true) => {
-                output::data(serde_json::json!({ "event": "revoked", "node": node.to_string() }))
-            }
+            (Event::Revoked(node), true) => output::data(
+                serde_json::json!({ "event": "revoked", "node": node.to_string(), "petname": labels.petname(node) }),
+            ),
             (Event::CaughtUp, true) => output::data(serde_json::json!({ "event": "caught_up" })),
             (Event::Tick, true) => output::data(serde_json::json!({ "event": "tick" })),
-            (Event::Record(record), false) => output::data(output::text(record, ambient::wall())),
+            (Event::Record(record), false) => labels.tell(record, false),
             (Event::Revoked(node), false) => {
-                output::data(format_args!("{node}\n  is out: what was listed of it counts no more"))
+                let petname = labels.petname(node).map(|name| format!("  {name}")).unwrap_or_default();
+                output::data(format_args!("{node}{petname}\n  is out: what was listed of it counts no more"))
             }
             (Event::CaughtUp, false) => {
                 output::say("That is all for now; changes follow.");

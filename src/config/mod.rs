@@ -14,6 +14,8 @@ mod node;
 mod problem;
 #[cfg(any(feature = "audit", feature = "server"))]
 mod roll;
+#[cfg(any(feature = "audit", feature = "server"))]
+mod roll_change;
 mod tor;
 
 use std::{
@@ -36,6 +38,8 @@ pub use node::{INTRODUCERS_MAX, LIFETIME_HOURS_DEFAULT, NODE_TEMPLATE, NodeConfi
 pub use problem::{ConfigError, KeyProblem};
 #[cfg(any(feature = "audit", feature = "server"))]
 pub use roll::LISTED_MAX;
+#[cfg(any(feature = "audit", feature = "server"))]
+pub use roll_change::{ListChange, ListError, change_list};
 #[cfg(any(feature = "audit", feature = "server"))]
 pub use tor::OnionConfig;
 pub use tor::TorConfig;

@@ -58,6 +58,8 @@ pub struct NodeConfig {
     pub addresses: AddressKinds,
     /// Show only nodes whose grants hold.
     pub granted: bool,
+    /// File of the owner's names for nodes.
+    pub petnames: Option<PathBuf>,
     /// Sorted by name, each name once.
     pub services: Vec<Service>,
 }
@@ -94,6 +96,7 @@ struct RawNode {
     nickname: Option<String>,
     lifetime_hours: Option<i64>,
     granted: Option<bool>,
+    petnames: Option<PathBuf>,
     #[serde(default)]
     addresses: RawAddresses,
     #[serde(default)]
@@ -145,6 +148,7 @@ impl RawNode {
                 .ok_or_else(|| Bad::new("lifetime_hours", KeyProblem::Claim(ClaimError::Lifetime)))?,
             addresses,
             granted: self.granted.unwrap_or_default(),
+            petnames: self.petnames.map(|petnames| beside(file, &petnames)),
             services: parse_services(&self.service, addresses)?,
         })
     }

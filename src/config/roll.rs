@@ -16,6 +16,11 @@ const ANY: &str = "any";
 
 /// Reads the list in `path`.
 pub(super) fn load(path: &Path) -> Result<Roll, Bad> {
+    parse(&read(path)?)
+}
+
+/// The text of the list in `path`.
+pub(super) fn read(path: &Path) -> Result<String, Bad> {
     let mut bytes = Vec::new();
     let unreadable = |error: std::io::Error| Bad::new(KEY, KeyProblem::Unreadable(error.kind()));
     File::open(path).map_err(unreadable)?.take(LIST_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(unreadable)?;
@@ -23,15 +28,15 @@ pub(super) fn load(path: &Path) -> Result<Roll, Bad> {
     if bytes.len() as u64 > LIST_BYTES_MAX {
         return Err(not_a_list());
     }
-    parse(std::str::from_utf8(&bytes).map_err(|_| not_a_list())?)
+    String::from_utf8(bytes).map_err(|_| not_a_list())
 }
 
 /// Empty lines, and what follows a `#`, are for people.
-fn parse(text: &str) -> Result<Roll, Bad> {
+pub(super) fn parse(text: &str) -> Result<Roll, Bad> {
     let mut nodes: BTreeMap<NodeId, ServiceSet> = BTreeMap::new();
     for (index, line) in text.lines().enumerate() {
         let bad = |problem| Bad::new(KEY, problem);
-        let mut words = line.split('#').next().unwrap_or_default().split_whitespace();
+        let mut words = words(line);
         let Some(node) = words.next() else { continue };
         let line = index + 1;
         let node = node.parse().map_err(|error| bad(KeyProblem::ListNode { line, error }))?;
@@ -44,6 +49,19 @@ fn parse(text: &str) -> Result<Roll, Bad> {
         }
     }
     Ok(nodes.into_iter().collect())
+}
+
+/// What a line says to this program.
+pub(super) fn words(line: &str) -> impl Iterator<Item = &str> {
+    line.split('#').next().unwrap_or_default().split_whitespace()
+}
+
+/// What a node may offer, as a line has it; empty for nothing at all, which no line can say.
+pub(super) fn text(services: &ServiceSet) -> String {
+    match services {
+        ServiceSet::Any => ANY.into(),
+        ServiceSet::Only(names) => names.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(" "),
+    }
 }
 
 fn services<'a>(words: impl Iterator<Item = &'a str>) -> Option<ServiceSet> {

@@ -14,6 +14,11 @@ impl Roll {
         self.0.get(node)
     }
 
+    /// Each node, by id, with what it may offer.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&NodeId, &ServiceSet)> {
+        self.0.iter()
+    }
+
     /// How many nodes.
     pub fn len(&self) -> usize {
         self.0.len()

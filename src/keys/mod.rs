@@ -223,15 +223,7 @@ impl SeqCounter {
     pub fn advance_beyond(&mut self, seq: Seq) -> Result<Seq, KeyFileError> {
         let next = self.seq.max(seq).checked_add(1);
         let next = next.ok_or_else(|| KeyFileError::CounterExhausted(self.path.clone()))?;
-        let temporary = with_suffix(&self.path, ".new");
-        let write = || {
-            let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(MODE).open(&temporary)?;
-            writeln!(file, "{next}")?;
-            file.sync_all()?;
-            fs::rename(&temporary, &self.path)?;
-            sync_directory(&self.path)
-        };
-        write().map_err(|error| failed(&self.path, error))?;
+        replace_private(&self.path, format!("{next}\n").as_bytes())?;
         self.seq = next;
         Ok(next)
     }
@@ -259,6 +251,22 @@ pub(crate) fn create_private(path: &Path, content: &[u8]) -> Result<(), KeyFileE
         let _ = fs::remove_file(path);
         failed(path, error)
     })
+}
+
+/// Writes a file that nobody else can read, in place of an older one: all of it is there after a crash, or what was there
+/// before. The caller keeps other processes out, since the name for the time of writing is one for all.
+pub(crate) fn replace_private(path: &Path, content: &[u8]) -> Result<(), KeyFileError> {
+    let new = with_suffix(path, ".new");
+    // What a crash left behind, whoever may read that.
+    let _ = fs::remove_file(&new);
+    let write = || {
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(MODE).open(&new)?;
+        file.write_all(content)?;
+        file.sync_all()?;
+        fs::rename(&new, path)?;
+        sync_directory(path)
+    };
+    write().map_err(|error| failed(path, error))
 }
 
 /// Reads a file that nobody else can read.

@@ -5,7 +5,7 @@ use std::io;
 use rustix::{
     process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit},
     thread::{
-        CapabilitySet, CapabilitySets, clear_ambient_capability_set, remove_capability_from_bounding_set,
+        CapabilitySet, CapabilitySets, capabilities, clear_ambient_capability_set, remove_capability_from_bounding_set,
         set_capabilities, set_no_new_privs,
     },
 };
@@ -28,7 +28,11 @@ pub(super) fn drop_all() -> Result<State, SandboxError> {
     }
     let _ = clear_ambient_capability_set();
     let none = CapabilitySet::empty();
-    set_capabilities(None, CapabilitySets { effective: none, permitted: none, inheritable: none }).map_err(failed)?;
+    let none = CapabilitySets { effective: none, permitted: none, inheritable: none };
+    // A unit that leaves nothing to give up may refuse the call.
+    if capabilities(None).map_err(failed)? != none {
+        set_capabilities(None, none).map_err(failed)?;
+    }
     Ok(State::Applied)
 }
 

@@ -113,6 +113,11 @@ impl Network {
         self.routes.lock().expect("routes").insert(host, socket);
     }
 
+    /// The introducer's process id.
+    pub(crate) fn pid(&self, number: u8) -> String {
+        self.servers.get(&number).expect("it runs").child.id().to_string()
+    }
+
     /// The introducer's process ends, its address stays.
     pub(crate) fn end(&mut self, number: u8) {
         self.servers.remove(&number);

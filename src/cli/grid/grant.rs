@@ -10,6 +10,7 @@ use crate::{
     cli::{
         failure::{Exit, Failure},
         grant_file, output,
+        petname::{Named, PetnamesOption},
     },
     grid::{Chain, GRANT_LIFETIME_HOURS_MAX, Grant, GrantKind, GrantSignError, KnownGrants, Rights, ServiceSet},
     keys,
@@ -21,13 +22,22 @@ const DAYS_MAX: i64 = (GRANT_LIFETIME_HOURS_MAX / HOURS_PER_DAY) as i64;
 
 #[derive(Args)]
 pub(in crate::cli) struct GrantCommand {
+    /// Id of the node, which its operator gets from `anteroom node keygen`, or its petname
+    #[arg(long, value_name = "NODE")]
+    node: Named,
+    #[command(flatten)]
+    terms: Terms,
+}
+
+/// Who grants what.
+#[derive(Args)]
+pub(in crate::cli) struct Terms {
     #[command(flatten)]
     issuer: Issuer,
     #[command(flatten)]
     passphrase: PassphraseFrom,
-    /// Id of the node, which its operator gets from `anteroom node keygen`
-    #[arg(long, value_name = "ID")]
-    node: NodeId,
+    #[command(flatten)]
+    petnames: PetnamesOption,
     #[command(flatten)]
     offers: Offers,
     /// The node may be listed among the introducers of the grid
@@ -73,6 +83,14 @@ struct Offers {
 
 impl GrantCommand {
     pub(super) fn run(self) -> Result<(), Failure> {
+        self.terms.grant(&self.node)
+    }
+}
+
+impl Terms {
+    /// Signs and writes the grant.
+    pub(in crate::cli) fn grant(self, node: &Named) -> Result<(), Failure> {
+        let node = self.petnames.resolve(node)?;
         let (grid, grants) = match (&self.issuer.key, &self.issuer.node_key, &self.issuer.grant) {
             (_, Some(key), Some(grant)) => {
                 let (secret, above) = (keys::load_node(key)?, grant_file::read(grant)?);
@@ -80,23 +98,24 @@ impl GrantCommand {
                     return Err(Failure::new(Exit::Usage, "the grant is for another key than the one that is to sign")
                         .hint("name the key and the grant of one node"));
                 }
-                let link = self.claims(above.grid, Some(secret.id())).sign_by_member(&secret).map_err(unsigned)?;
+                let link =
+                    self.claims(node, above.grid, Some(secret.id())).sign_by_member(&secret).map_err(unsigned)?;
                 (above.grid, [above.grants, vec![link.bytes().to_vec()]].concat())
             }
             (Some(key), _, _) => {
                 let secret = super::key(key, &self.passphrase)?;
-                let link = self.claims(secret.id(), None).sign_by_grid(&secret).map_err(unsigned)?;
+                let link = self.claims(node, secret.id(), None).sign_by_grid(&secret).map_err(unsigned)?;
                 (secret.id(), vec![link.bytes().to_vec()])
             }
             // clap asks for one of the two.
             _ => return Err(Failure::new(Exit::Usage, "the key that signs is missing").hint("name it with --key")),
         };
-        let chain = Chain::read(&grid, &self.node, &grants).map_err(|error| {
+        let chain = Chain::read(&grid, &node, &grants).map_err(|error| {
             Failure::new(Exit::Usage, format_args!("nobody would take this grant: {error}"))
                 .hint("see with `anteroom grid show --grant FILE` what the issuer itself was granted")
         })?;
         let chain = chain.verify(&KnownGrants::new(0)).map_err(|error| Failure::new(Exit::Failed, error))?;
-        let text = super::show::grant_text(&grid, &self.node, &chain);
+        let text = super::show::grant_text(&grid, &node, &chain);
         grant_file::write(&self.out, &text, &grants)?;
         output::data(text)?;
         output::say(format_args!(
@@ -107,7 +126,7 @@ impl GrantCommand {
         Ok(())
     }
 
-    fn claims(&self, grid: GridId, issuer: Option<NodeId>) -> Grant {
+    fn claims(&self, subject: NodeId, grid: GridId, issuer: Option<NodeId>) -> Grant {
         let services = match self.offers.any_service {
             true => ServiceSet::Any,
             false => ServiceSet::Only(self.offers.service.iter().cloned().collect()),
@@ -115,7 +134,7 @@ impl GrantCommand {
         Grant {
             grid,
             issuer,
-            subject: self.node,
+            subject,
             kind: GrantKind::Lasting,
             rights: Rights { services, introducer: self.introducer },
             depth: self.links,

@@ -12,7 +12,11 @@ mod show;
 use std::path::Path;
 
 use clap::Subcommand;
+#[cfg(feature = "client")]
+pub(super) use grant::Terms;
 use passphrase::PassphraseFrom;
+#[cfg(feature = "client")]
+pub(super) use revoke::Revoke;
 
 #[cfg(feature = "client")]
 use super::proxy::Reaches;

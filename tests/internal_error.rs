@@ -47,7 +47,9 @@ fn panic_in(place: &str) {
             let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
             assert!(runtime.block_on(runtime.spawn(async { panic!("a value: {SECRET}") })).is_err());
         }
-        "value" => Err(SECRET).unwrap(),
+        "value" => {
+            let _: u8 = SECRET.parse().map_err(|_| SECRET).unwrap();
+        }
         other => unreachable!("{other}"),
     }
 }

@@ -117,6 +117,8 @@ impl<'a> Job<'a> {
         assert!(self.node(&["list", "--json"]).contains(&node));
         assert!(self.node(&["lookup", &node]).contains(&node));
         assert!(self.node(&["lookup", &node, "--exact", "--evidence", "--json"]).contains(&node));
+        self.done(&["petname", "set", "--petnames", "names", &node, "cellar"]);
+        assert!(self.node(&["members", "--petnames", "names", "--json"]).contains("cellar"));
         let remote = ["audit", "--json", "--remote", ONION, "--grid", &grid, "--socks", "socks", "--ports", "22,80"];
         assert!(self.done(&[&remote[..], &["--sandbox", self.level]].concat()).contains("\"findings\""));
 

@@ -86,7 +86,7 @@
 //!    `tests/e2e/clock.rs`.
 //! 4. Every collection, queue, loop and wait has a named limit: `tests/e2e/hostile`.
 //! 5. No name is ever resolved; IP sockets exist in `src/carrier/` alone: `.clippy.toml`, `tests/architecture.rs`,
-//!    `tests/e2e/no_ip.rs`, `tests/tor/traced.rs`.
+//!    `tests/e2e/no_ip.rs`, `tests/tor/traced.rs`, `tests/proofs`.
 //! 6. Nothing at level info or above holds an address, a key, a nickname or a circuit id; there is no line per request:
 //!    `tests/support/quiet.rs` (panics at such a line, in `tests/client.rs` and `tests/e2e`), `tests/e2e/hostile`.
 //! 7. The list of revoked keys never goes back, and nothing that rests on one of them is shown: `tests/simulation`,

@@ -37,7 +37,7 @@ impl Needles {
     }
 
     /// The needles in a few bytes.
-    #[cfg(feature = "audit-host")]
+    #[cfg(any(feature = "audit-host", test))]
     pub(super) fn search_bytes(&self, bytes: &[u8], mut found: impl FnMut(&Needle)) {
         for position in 0..bytes.len() {
             self.starting(bytes.get(position..).unwrap_or_default(), &mut found);
@@ -110,5 +110,8 @@ mod tests {
             let expected = [("canary".to_owned(), offset as u64, None), ("can".to_owned(), offset as u64, Some(b'a'))];
             assert_eq!(hits, expected);
         }
+        let mut hits = Vec::new();
+        needles.search_bytes(b"a canary", |needle| hits.push(needle.kind.clone()));
+        assert_eq!(hits, ["canary", "can"]);
     }
 }

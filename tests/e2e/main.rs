@@ -16,3 +16,6 @@ mod supervisor;
 mod support;
 #[path = "../support/trace.rs"]
 mod trace;
+#[expect(dead_code, reason = "other tests look at carriers, too")]
+#[path = "../support/verdict.rs"]
+mod verdict;

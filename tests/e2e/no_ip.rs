@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeSet,
-    path::Path,
     process::{Command, Stdio},
 };
 
@@ -14,60 +13,12 @@ use crate::{
         records::{Node, grid},
         wire::Answer,
     },
-    trace::{Call, parse, strace},
+    trace::{parse, strace},
+    verdict::{TRACED, unix_only_findings},
 };
 
-/// What a process could learn an address or a name with.
-const TRACED: &str = "%network,%process,uname,sysinfo,ioctl,openat,openat2,open,readlink,readlinkat,io_uring_setup,\
-                      io_uring_enter,setns,pidfd_getfd,sethostname,bpf,perf_event_open";
-/// Calls that have no place in an introducer.
-const FORBIDDEN: [&str; 12] = [
-    "uname",
-    "sysinfo",
-    "getsockname",
-    "getpeername",
-    "io_uring_setup",
-    "io_uring_enter",
-    "setns",
-    "pidfd_getfd",
-    "sethostname",
-    "bpf",
-    "perf_event_open",
-    "fork",
-];
 /// Without the sandbox, so that a mere attempt counts, and its own attempts do not.
 const UNLOCKED: &str = "sandbox = \"off\"";
-/// Folders of programs and libraries, and what the C library and Rust read of the process itself.
-const SYSTEM: [&str; 9] = [
-    "/lib/",
-    "/lib64/",
-    "/usr/lib/",
-    "/etc/ld.so.cache",
-    "/etc/ld.so.preload",
-    "/proc/self/",
-    "/sys/fs/cgroup/",
-    "/dev/null",
-    "/sys/devices/system/cpu/",
-];
-
-/// Everything in a trace that an introducer has no business with.
-fn findings(calls: &[Call], own: &Path) -> Vec<String> {
-    let own = own.display().to_string();
-    let suspicious = calls.iter().filter(|call| match call.name.as_str() {
-        "socket" | "socketpair" => !call.arguments.starts_with("AF_UNIX"),
-        "bind" | "connect" | "sendto" | "sendmsg" => {
-            call.arguments.contains("sa_family=AF_") && !call.arguments.contains("sa_family=AF_UNIX")
-        }
-        "ioctl" => call.arguments.contains("SIOCG"),
-        "open" | "openat" | "openat2" | "readlink" | "readlinkat" => {
-            let path = call.text().unwrap_or_default();
-            !path.starts_with(&own) && !SYSTEM.iter().any(|allowed| path.starts_with(allowed))
-        }
-        name => FORBIDDEN.contains(&name),
-    });
-    suspicious.map(|call| format!("{}({}) = {}", call.name, call.arguments, call.result)).collect()
-}
-
 fn exercise(introducer: &Introducer) {
     let (node, mut wire) = (Node::new(1), introducer.wire(1));
     let record = node.record(1);
@@ -114,7 +65,7 @@ fn ask_for_nothing(mut introducer: Introducer) {
     println!("opened: {opened:#?}");
     assert!(calls.iter().any(|call| call.name == "accept4"), "the trace is the one of an introducer");
     assert!(calls.iter().any(|call| call.name == "socket"), "the trace has its sockets");
-    assert_eq!(findings(&calls, &own), Vec::<String>::new());
+    assert_eq!(unix_only_findings(&calls, &[&own]), Vec::<String>::new());
 }
 
 #[test]
@@ -128,7 +79,7 @@ fn the_same_eyes_see_a_socket_where_there_is_one() {
     let mut command = Command::new(&words[0]);
     command.args(&words[1..]).args(["bash", "-c", script]).stdout(Stdio::null()).stderr(Stdio::null());
     assert!(command.status().is_ok(), "bash runs");
-    let found = findings(&parse(&trace), directory.path());
+    let found = unix_only_findings(&parse(&trace), &[directory.path()]);
     for what in ["socket(AF_INET", "connect(", "/etc/hostname", "uname("] {
         assert!(found.iter().any(|finding| finding.contains(what)), "{what} was not seen in {found:#?}");
     }

@@ -19,6 +19,9 @@ mod tornet;
 #[path = "../support/trace.rs"]
 mod trace;
 mod traced;
+#[expect(dead_code, reason = "other tests look at introducers and clients, too")]
+#[path = "../support/verdict.rs"]
+mod verdict;
 mod watching;
 
 use std::sync::OnceLock;

@@ -1,90 +1,15 @@
 //! What the embedded Tor asks the kernel for: TCP to relays, AF_UNIX, its own files, and nothing that knows a name or an
 //! address of this machine.
 
-use std::{collections::BTreeSet, path::Path};
+use std::collections::BTreeSet;
 
 use crate::{
     carrier::Carrier,
     grid::{Grid, in_network, text},
     network,
-    trace::{Call, parse, strace},
+    trace::{parse, strace},
+    verdict::{TRACED, carrier_findings},
 };
-
-const TRACED: &str = "%network,%process,uname,sysinfo,ioctl,openat,openat2,open,readlink,readlinkat,io_uring_setup,setns,\
-                      inotify_init1,sethostname,bpf,perf_event_open";
-/// Calls that have no place in a carrier.
-const FORBIDDEN: [&str; 10] = [
-    "execve",
-    "execveat",
-    "uname",
-    "sysinfo",
-    "getsockname",
-    "io_uring_setup",
-    "setns",
-    "sethostname",
-    "bpf",
-    "perf_event_open",
-];
-/// Folders of programs and libraries, and what the C library and Rust read of the process itself.
-const SYSTEM: [&str; 14] = [
-    "/lib/",
-    "/lib64/",
-    "/usr/lib/",
-    "/etc/ld.so.cache",
-    "/etc/ld.so.preload",
-    "/proc/self/",
-    "/sys/fs/cgroup/",
-    "/dev/null",
-    "/dev/urandom",
-    // arti's default configuration, once, before the first connection: who am I, by number, and how much memory is there.
-    "/etc/nsswitch.conf",
-    "/etc/passwd",
-    "/etc/group",
-    "/proc/stat",
-    "/proc/meminfo",
-];
-
-fn findings(calls: &[Call], own: &Path) -> Vec<String> {
-    let network = text(network().network_file());
-    let own = own.display().to_string();
-    // The first execve is strace's, of the carrier itself.
-    let started = calls.iter().position(|call| call.name == "execve").map_or(0, |first| first + 1);
-    let unix = |before: &Call| {
-        let file = before.file().split('<').next().and_then(|number| number.parse().ok());
-        let made = calls
-            .iter()
-            .rev()
-            .find(|call| call.begun < before.begun && call.name == "socket" && Some(call.result) == file);
-        made.is_some_and(|call| call.arguments.starts_with("AF_UNIX"))
-    };
-    let suspicious = calls[started..].iter().filter(|call| match call.name.as_str() {
-        "socket" | "socketpair" => {
-            let tcp = ["AF_INET, SOCK_STREAM", "AF_INET6, SOCK_STREAM"];
-            !call.arguments.starts_with("AF_UNIX") && !tcp.iter().any(|start| call.arguments.starts_with(start))
-        }
-        "connect" => {
-            let relay = call.arguments.contains("sin_addr=inet_addr(\"127.");
-            !relay && !call.arguments.contains("sa_family=AF_UNIX")
-        }
-        "bind" | "listen" => !unix(call),
-        "sendto" | "sendmsg" | "sendmmsg" => call.arguments.contains("sa_family=AF_"),
-        "ioctl" => call.arguments.contains("SIOCG"),
-        "open" | "openat" | "openat2" | "readlink" | "readlinkat" => {
-            let path = call.text().unwrap_or_default();
-            if !path.starts_with('/') {
-                // Below a directory that was opened before.
-                return !call.file().contains(&format!("<{own}"));
-            }
-            // The directories above its own are looked at: nobody else may be able to replace them.
-            !path.starts_with(&own)
-                && !own.starts_with(path)
-                && path != network
-                && !SYSTEM.iter().any(|allowed| path.starts_with(allowed))
-        }
-        name => FORBIDDEN.contains(&name),
-    });
-    suspicious.map(|call| format!("{}({}) = {}", call.name, call.arguments, call.result)).collect()
-}
 
 #[test]
 fn a_carrier_opens_tcp_to_relays_and_af_unix_and_nothing_else() {
@@ -120,6 +45,6 @@ fn a_carrier_opens_tcp_to_relays_and_af_unix_and_nothing_else() {
         let names: BTreeSet<_> = calls.iter().map(|call| call.name.as_str()).collect();
         println!("{}: {names:?}", trace.display());
         assert!(calls.iter().any(|call| call.name == "connect" && call.arguments.contains("127.")), "it uses Tor");
-        assert_eq!(findings(&calls, &own), Vec::<String>::new());
+        assert_eq!(carrier_findings(&calls, &[&own, network.network_file()]), Vec::<String>::new());
     }
 }

@@ -9,25 +9,12 @@ use std::{
 
 use data_encoding::HEXLOWER_PERMISSIVE;
 
+use super::needles::Facts;
 use crate::audit::finding::{Place, Report};
 
 /// Users of persons have numbers from here on (login.defs(5)); `nobody` is the one exception.
 const PERSON_UID_MIN: u32 = 1_000;
 const NOBODY_UID: u32 = 65_534;
-
-/// All of it.
-#[derive(Default)]
-pub(super) struct Facts {
-    pub(super) v4: Vec<Ipv4Addr>,
-    pub(super) v6: Vec<Ipv6Addr>,
-    pub(super) mac: Vec<[u8; 6]>,
-    /// Numbers that the machine keeps, or draws at each start.
-    pub(super) ids: Vec<[u8; 16]>,
-    /// What it is called.
-    pub(super) hosts: Vec<String>,
-    /// Names of persons.
-    pub(super) users: Vec<String>,
-}
 
 impl Facts {
     /// From the files below `root`. What is not there (no IPv6, no D-Bus) has nothing to tell; what can't be read is told.
@@ -46,15 +33,13 @@ impl Facts {
         }
         ids.sort_unstable();
         ids.dedup();
-        let facts = Self {
-            v4: v4(&text("proc/net/fib_trie")),
-            v6: v6(&text("proc/net/if_inet6")),
-            ids,
-            hosts: hosts(&text("proc/sys/kernel/hostname"), &text("etc/hostname")),
-            users: users(&text("etc/passwd")),
-            mac: mac(root),
-        };
-        if facts.v4.is_empty() && facts.v6.is_empty() && facts.hosts.is_empty() {
+        let hosts = hosts(&text("proc/sys/kernel/hostname"), &text("etc/hostname"));
+        let is_nameless = hosts.is_empty();
+        let mut names: Vec<_> = hosts.into_iter().map(|name| ("host name", name)).collect();
+        names.extend(users(&text("etc/passwd")).into_iter().map(|name| ("user name", name)));
+        let facts =
+            Self { v4: v4(&text("proc/net/fib_trie")), v6: v6(&text("proc/net/if_inet6")), ids, names, mac: mac(root) };
+        if facts.v4.is_empty() && facts.v6.is_empty() && is_nameless {
             let hint = "run the audit in the machine's first network namespace, outside of a container";
             report.cannot(Place::whole(root), "this machine has neither an address nor a name that can be seen", hint);
         }

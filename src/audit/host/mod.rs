@@ -10,12 +10,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use self::facts::Facts;
+use self::needles::Facts;
 use super::{
     file,
     finding::{Place, Report},
     rule::rules,
-    scan::{Needle, Needles},
+    scan::{self, Needle, Needles},
 };
 
 /// Files looked at in one run; a state directory has a handful, a folder of logs some hundreds.
@@ -36,7 +36,12 @@ rules! {
 pub fn scan_host(root: &Path, paths: &[PathBuf]) -> Report {
     let mut report = Report::default();
     let facts = Facts::read(root, &mut report);
-    let needles = Needles::new(needles::of(&facts, &mut report));
+    let (needles, too_short) = facts.needles();
+    for kind in too_short {
+        let why = format!("a {kind} of this machine is too short to be looked for");
+        report.not_there(Place::whole(root), why, "look for it by hand; among other text it is found everywhere");
+    }
+    let needles = Needles::new(needles);
     let mut files = 0;
     for path in paths {
         scan_path(path, &needles, &mut files, &mut report);

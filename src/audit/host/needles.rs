@@ -1,15 +1,13 @@
 //! Every way in which an address or a name could be written down. Found by trying: each of these has leaked somewhere.
+//!
+//! The tests that look for leaks of this program compile this file, too, so that there is one list of encodings.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use data_encoding::{BASE32_NOPAD, BASE64_NOPAD, BASE64URL_NOPAD, Encoding, HEXLOWER};
 use sha2::{Digest as _, Sha256};
 
-use super::facts::Facts;
-use crate::audit::{
-    finding::{Place, Report},
-    scan::Needle,
-};
+use super::scan::Needle;
 
 /// Below this, text is found everywhere by chance.
 const TEXT_CHARACTERS_MIN: usize = 4;
@@ -18,51 +16,58 @@ const ENCODED_CHARACTERS_MIN: usize = 6;
 /// Bytes whose whole characters are too few to be looked for alone: addresses of IPv4, and of interfaces.
 const SHORT_BYTES_MAX: usize = 8;
 
-/// Everything to look for. Names too short for that are told.
-pub(super) fn of(facts: &Facts, report: &mut Report) -> Vec<Needle> {
-    let mut needles = Collected::default();
-    for address in &facts.v4 {
-        needles.v4(*address);
-    }
-    for address in &facts.v6 {
-        let full = address.segments().map(|segment| format!("{segment:04x}")).join(":");
-        needles.text("IPv6 address", &address.to_string());
-        needles.text("IPv6 address", &full);
-        needles.bytes("IPv6 address", &address.octets());
-        // The second half alone is the machine, the first its network.
-        needles.bytes("interface part of an IPv6 address", address.octets().get(8..).unwrap_or_default());
-    }
-    for mac in &facts.mac {
-        let [a, b, c, d, e, f] = *mac;
-        needles.bytes("MAC address", mac);
-        needles.bytes("MAC address in an IPv6 address", &[a ^ 2, b, c, 0xff, 0xfe, d, e, f]);
-        // An IPv6 text leaves zeros out.
-        let [first, second, third, fourth] = [[a ^ 2, b], [c, 0xff], [0xfe, d], [e, f]].map(u16::from_be_bytes);
-        needles.text("MAC address in an IPv6 address", &format!("{first:x}:{second:x}:{third:x}:{fourth:x}"));
-    }
-    for id in &facts.ids {
-        let digits = HEXLOWER.encode(id);
-        needles.bytes("machine or boot id", id);
-        let dashed: Vec<_> = [(0, 8), (8, 12), (12, 16), (16, 20), (20, 32)]
-            .iter()
-            .filter_map(|(from, to)| digits.get(*from..*to))
-            .collect();
-        needles.text("machine or boot id", &dashed.join("-"));
-    }
-    for (kind, names) in [("host name", &facts.hosts), ("user name", &facts.users)] {
-        for name in names {
+/// What a machine is called and where it is.
+#[derive(Default)]
+pub(super) struct Facts {
+    pub(super) v4: Vec<Ipv4Addr>,
+    pub(super) v6: Vec<Ipv6Addr>,
+    pub(super) mac: Vec<[u8; 6]>,
+    /// Numbers that the machine keeps, or draws at each start.
+    pub(super) ids: Vec<[u8; 16]>,
+    /// What it, or a person on it, is called: the kind of a name, and the name.
+    pub(super) names: Vec<(&'static str, String)>,
+}
+
+impl Facts {
+    /// Everything to look for, and the kinds of the names that are too short for that.
+    pub(super) fn needles(&self) -> (Vec<Needle>, Vec<&'static str>) {
+        let (mut needles, mut too_short) = (Collected::default(), Vec::new());
+        for address in &self.v4 {
+            needles.v4(*address);
+        }
+        for address in &self.v6 {
+            needles.v6(*address);
+        }
+        for mac in &self.mac {
+            let [a, b, c, d, e, f] = *mac;
+            let pairs = mac.map(|byte| format!("{byte:02x}"));
+            needles.text("MAC address", &pairs.join(":"));
+            needles.bytes("MAC address", mac);
+            needles.bytes("MAC address in an IPv6 address", &[a ^ 2, b, c, 0xff, 0xfe, d, e, f]);
+            // An IPv6 text leaves zeros out.
+            let [first, second, third, fourth] = [[a ^ 2, b], [c, 0xff], [0xfe, d], [e, f]].map(u16::from_be_bytes);
+            needles.text("MAC address in an IPv6 address", &format!("{first:x}:{second:x}:{third:x}:{fourth:x}"));
+        }
+        for id in &self.ids {
+            let digits = HEXLOWER.encode(id);
+            needles.bytes("machine or boot id", id);
+            let dashed: Vec<_> = [(0, 8), (8, 12), (12, 16), (16, 20), (20, 32)]
+                .iter()
+                .filter_map(|(from, to)| digits.get(*from..*to))
+                .collect();
+            needles.text("machine or boot id", &dashed.join("-"));
+        }
+        for (kind, name) in &self.names {
             if name.len() < TEXT_CHARACTERS_MIN {
-                let why = format!("a {kind} of this machine is too short to be looked for");
-                let hint = "look for it by hand; among other text it is found everywhere";
-                report.not_there(Place::whole(std::path::Path::new("/")), why, hint);
+                too_short.push(*kind);
             } else {
                 needles.text(kind, name);
             }
         }
+        needles.0.sort();
+        needles.0.dedup_by(|a, b| a.bytes == b.bytes);
+        (needles.0, too_short)
     }
-    needles.0.sort();
-    needles.0.dedup_by(|a, b| a.bytes == b.bytes);
-    needles.0
 }
 
 #[derive(Default)]
@@ -91,6 +96,19 @@ impl Collected {
         // Mapped, 6to4 and NAT64 forms hold these eight digits in two groups.
         self.push(KIND, "IPv6 text", format!("{a:02x}{b:02x}:{c:02x}{d:02x}"));
         self.push(KIND, "IPv6 text", format!("{:x}:{:x}", u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d])));
+    }
+
+    fn v6(&mut self, address: Ipv6Addr) {
+        const KIND: &str = "IPv6 address";
+        let octets = address.octets();
+        self.text(KIND, &address.to_string());
+        self.text(KIND, &address.segments().map(|segment| format!("{segment:04x}")).join(":"));
+        self.bytes(KIND, &octets);
+        let digits = octets.iter().rev().flat_map(|octet| [octet & 15, octet >> 4]);
+        let digits: Vec<String> = digits.map(|digit| format!("{digit:x}")).collect();
+        self.push(KIND, "a name of ip6.arpa", digits.join("."));
+        // The second half alone is the machine, the first its network.
+        self.bytes("interface part of an IPv6 address", octets.get(8..).unwrap_or_default());
     }
 
     /// A text in its spellings, and its bytes in every encoding of bytes.

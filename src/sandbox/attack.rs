@@ -187,6 +187,7 @@ const ATTACKS: &[Attack] = &[
     read("the machine's id", "/etc/machine-id"),
     read("the id of this boot", "/proc/sys/kernel/random/boot_id"),
     read("the machine's maker and model", "/sys/class/dmi/id/product_name"),
+    read("the board's model (device tree)", "/sys/firmware/devicetree/base/model"),
     read("the network card's address", "/sys/class/net/eth0/address"),
     read("routes", "/proc/self/net/route"),
     read("addresses (IPv4)", "/proc/self/net/fib_trie"),

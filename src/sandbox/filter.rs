@@ -83,6 +83,8 @@ fn condition(condition: &Condition) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use seccompiler::sock_filter;
 
     use super::*;
@@ -277,6 +279,45 @@ mod tests {
             assert_eq!(answer("uname"), KILLED);
             assert_eq!(answer("clone3"), ALLOWED, "by this list; the first one refuses it");
             assert_eq!(answer("read"), ALLOWED);
+        }
+    }
+
+    /// What aarch64 never had, and the call that does its work there (`asm-generic/unistd.h`); `None` for what only the
+    /// other processor needs.
+    const SUCCESSORS: [(&str, Option<&str>); 18] = [
+        ("access", Some("faccessat")),
+        ("arch_prctl", None),
+        ("chmod", Some("fchmodat")),
+        ("dup2", Some("dup3")),
+        ("epoll_wait", Some("epoll_pwait")),
+        ("fork", Some("clone")),
+        ("link", Some("linkat")),
+        ("lstat", Some("newfstatat")),
+        ("mkdir", Some("mkdirat")),
+        ("open", Some("openat")),
+        ("pipe", Some("pipe2")),
+        ("poll", Some("ppoll")),
+        ("readlink", Some("readlinkat")),
+        ("rename", Some("renameat")),
+        ("rmdir", Some("unlinkat")),
+        ("stat", Some("newfstatat")),
+        ("unlink", Some("unlinkat")),
+        ("vfork", Some("clone")),
+    ];
+
+    #[test]
+    fn aarch64_has_the_newer_form_of_each_call_that_it_never_had() {
+        let names =
+            |profile, x86_64| calls::of(profile, x86_64, &[]).iter().map(|call| call.0).collect::<BTreeSet<_>>();
+        for profile in Profile::ALL {
+            let (x86_64, aarch64) = (names(profile, true), names(profile, false));
+            assert!(aarch64.is_subset(&x86_64), "{profile:?}");
+            for old in x86_64.difference(&aarch64) {
+                let (_, successor) = SUCCESSORS.iter().find(|(name, _)| name == old).expect("a row of the table above");
+                assert!(successor.is_none_or(|successor| aarch64.contains(successor)), "{profile:?}: {old}");
+                let alone = vec![json!({ "syscall": old })];
+                assert!(compile(&json!("trap"), alone, TargetArch::aarch64).is_err(), "aarch64 has {old}");
+            }
         }
     }
 }

@@ -96,7 +96,9 @@
 //!    `tests/audit.rs`.
 //! 10. What a process does not need the kernel denies it, and a process that could get it all the same does not start:
 //!     `tests/sandbox.rs`.
-//! 11. The pure modules give the same answer for the same inputs: `tests/simulation`, `tests/architecture.rs`.
+//! 11. An invitation lets in one node at an introducer, also after its record has moved on and after a restart:
+//!     `tests/e2e/invited.rs`.
+//! 12. The pure modules give the same answer for the same inputs: `tests/simulation`, `tests/architecture.rs`.
 #![cfg_attr(not(feature = "cli"), no_std)]
 #![deny(
     unreachable_pub,

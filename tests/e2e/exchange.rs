@@ -80,7 +80,7 @@ fn each_refusal_has_its_code() {
     assert_eq!(refused(&mut wire, &forged), RefusalCode::Signature);
     assert_eq!(refused(&mut wire, &[1; 2049]), RefusalCode::TooLarge);
     assert_eq!(refused(&mut wire, &[1; 100]), RefusalCode::Malformed);
-    assert_eq!(refused(&mut wire, &[2; 100]), RefusalCode::RecordVersion);
+    assert_eq!(refused(&mut wire, &[3; 100]), RefusalCode::RecordVersion);
     let foreign = ContactRecord { grid: GridId::from_bytes([1; 32]), ..claims.clone() };
     assert_eq!(refused(&mut wire, node.sign(&foreign).bytes()), RefusalCode::WrongGrid);
     let granted = ContactRecord { grants: vec![vec![1]], ..claims.clone() };

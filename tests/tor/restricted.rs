@@ -4,7 +4,7 @@ use std::fs;
 
 use crate::{
     carrier::Carrier,
-    grid::{Grid, Node, anteroom, in_network, run, text, until},
+    grid::{Grid, Node, anteroom, edit, in_network, json, run, text, until},
     network,
     tornet::{CLIENT_TORRC, TorDaemon},
 };
@@ -107,4 +107,51 @@ fn a_restricted_service_of_c_tor_lets_in_an_embedded_client() {
     assert_eq!(served, address);
     member.run_when_reachable(&["about"]);
     is_told_the_cause(&stranger);
+}
+
+#[test]
+fn an_invitation_brings_the_key_that_the_embedded_tor_comes_in_with() {
+    let network = network();
+    let restricted = format!("{}client_auth = true\n", in_network(network));
+    let grid = Grid::start(&[("[tor]\n", &restricted), ("#policy = \"open\"", "policy = \"granted\"")]);
+    let config = grid.path("introducer.toml");
+    // Its address is known before it runs, so that who is invited is on its list from the beginning.
+    fs::create_dir(grid.path("tor")).expect("a directory");
+    run(std::process::Command::new("chmod").arg("700").arg(grid.path("tor")));
+    let onion = anteroom::keys::OnionService::open_or_create(&grid.path("tor/onion"), &[11; 32]).expect("a service");
+    let address = format!("{}:80", onion.host());
+
+    let (key, book) = (grid.path("grid.key"), grid.path("invitations.json"));
+    let invite =
+        ["grid", "invite", "Bob", "--services", "storage", "--client-auth", "--json", "--introducer", &address];
+    let invited = json(&run(anteroom(&invite).args(["--book", text(&book), "--key", text(&key)])));
+    let line = grid.path("line");
+    fs::write(&line, invited["invitation"].as_str().expect("a line")).expect("a file");
+    run(std::process::Command::new("chmod").arg("600").arg(&line));
+    let client = &invited["clients"][0];
+    let [name, public] = ["name", "key"].map(|field| client[field].as_str().expect("text"));
+    run(&mut anteroom(&["client-auth", "add", name, public, "--config", text(&config)]));
+    let mut service = Carrier::start(&grid.path("service.log"), &["--config", text(&config)]);
+    assert_eq!(service.wait_reachable(), address);
+
+    // What is made is made before any network is touched: here there is none, until the private one is in the configuration.
+    let place = grid.path("bob");
+    let node = Node { config: place.join("node.toml") };
+    let mut first = std::process::Command::new("unshare")
+        .args(["--net", env!("CARGO_BIN_EXE_anteroom"), "join", text(&place), "--invitation", text(&line)])
+        .spawn()
+        .expect("a namespace without a network");
+    until("the node is made", || node.config.exists());
+    run(std::process::Command::new("kill").arg(first.id().to_string()));
+    let _ = first.wait();
+    node.enter(network);
+    let socks = grid.path("bob.socks");
+    edit(&node.config, &[("#socks = \"/run/tor/socks\"", &format!("socks = \"{}\"", text(&socks)))]);
+    let log = grid.path("bob.log");
+    let mut carrier = Carrier::start(&log, &["--client", "--config", text(&node.config), "--socks", text(&socks)]);
+    carrier.wait_online();
+    node.run_when_reachable(&["about"]);
+    run(&mut anteroom(&["join", text(&place)]));
+    node.offers_storage("bob");
+    node.run(&["node", "publish"]);
 }

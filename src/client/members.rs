@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use super::{documents::Freshness, introducer::Introducer, received::DropReason};
+use super::{documents::Freshness, dropped::DropReason, introducer::Introducer};
 use crate::{
     grid::{Chain, KnownGrants, VerifiedRevocations},
     record::{ContactRecord, NodeId, Timestamp},

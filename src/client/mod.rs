@@ -29,6 +29,7 @@
 mod confirmations;
 mod connection;
 mod documents;
+mod dropped;
 mod error;
 mod introducer;
 mod isolation;
@@ -46,13 +47,13 @@ use std::{io, sync::Arc, time::Duration};
 
 pub use confirmations::Confirmation;
 pub use documents::{Delivered, Freshness};
+pub use dropped::Dropped;
 pub use error::ClientError;
 pub use introducer::{Introducer, IntroducerError};
 use isolation::Role;
 pub use listing::{CREDIT_PAGES_WINDOW, Listing};
 pub use lookup::SHELF_PAGES_MAX;
 pub use pages::{BARREN_PAGES_MAX, LISTING_PAGES_MAX};
-pub use received::Dropped;
 pub use seen::NODES_SEEN_MAX;
 pub use settings::{ClientSettings, Deadlines, LOOKUP_BITS_EXACT, LOOKUP_BITS_MAX_DEFAULT};
 use shared::Shared;

@@ -1,134 +1,22 @@
 //! What an introducer sends is a claim. The one place where received bytes become records that may be shown; what fails
 //! is dropped and counted.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering::Relaxed},
-};
+use std::sync::Arc;
 
-use super::{members::Members, settings::ClientSettings};
+use super::{
+    dropped::{DropReason, Tally},
+    members::Members,
+    settings::ClientSettings,
+};
 use crate::{
     directory::CLOCK_SKEW_HOURS_MAX,
     grid::{Chain, KnownGrants},
     record::{
-        AddressKinds, ContactRecord, Epoch, GridId, GroupKeys, HashedNodeId, NodeId, OpenError, SEALED_RECORD_VERSION,
+        AddressKinds, ContactRecord, Epoch, GridId, GroupKeys, HashedNodeId, NodeId, SEALED_RECORD_VERSION,
         SealedRecord, ServiceName, SignedEnvelope, SignedRecord, Tag, Timestamp, VerifiedEnvelope, VerifiedRecord,
     },
     redact::Redacted,
 };
-
-/// Records that were received and not shown, by the first thing wrong with each. An honest introducer adds to `expired` at
-/// most, when the clocks differ.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Dropped {
-    /// Not a record in its one spelling.
-    pub malformed: u64,
-    /// Of another grid.
-    pub wrong_grid: u64,
-    /// Of a node, a shelf or a service that was not asked for.
-    pub not_asked: u64,
-    /// With an address of a kind that the settings do not admit.
-    pub address_kind: u64,
-    /// Over, by the own clock.
-    pub expired: u64,
-    /// Issued later than the own clock and its tolerance.
-    pub issued_in_future: u64,
-    /// Not signed by the node it names.
-    pub signature: u64,
-    /// In a subscription: no newer than what was shown of this node.
-    pub not_newer: u64,
-    /// In a granted grid: without grants that allow it.
-    pub grant: u64,
-    /// In a granted grid: resting on a key that was revoked.
-    pub revoked: u64,
-    /// In clear where all are to be sealed, or sealed where there is no group key to read them with.
-    pub sealing: u64,
-    /// Sealed under the group key of an epoch that is not at hand.
-    pub epoch: u64,
-    /// Sealed under another group key than the one of that epoch at hand.
-    pub group_key: u64,
-    /// Sealed, and its body is not one of this record.
-    pub sealed_body: u64,
-}
-
-/// Why one record is not shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum DropReason {
-    Malformed,
-    WrongGrid,
-    NotAsked,
-    AddressKind,
-    Expired,
-    IssuedInFuture,
-    Signature,
-    NotNewer,
-    Grant,
-    Revoked,
-    Sealing,
-    Epoch,
-    GroupKey,
-    SealedBody,
-}
-
-impl From<OpenError> for DropReason {
-    fn from(error: OpenError) -> Self {
-        match error {
-            OpenError::Epoch => Self::Epoch,
-            OpenError::Commitment => Self::GroupKey,
-            _ => Self::SealedBody,
-        }
-    }
-}
-
-/// Counts of [`Dropped`], shared by all that a client does.
-#[derive(Debug, Default)]
-pub(super) struct Tally {
-    counts: [AtomicU64; 14],
-}
-
-impl Tally {
-    pub(super) fn count(&self, reason: DropReason) {
-        if let Some(count) = self.counts.get(reason as usize) {
-            count.fetch_add(1, Relaxed);
-        }
-    }
-
-    pub(super) fn dropped(&self) -> Dropped {
-        let [
-            malformed,
-            wrong_grid,
-            not_asked,
-            address_kind,
-            expired,
-            issued_in_future,
-            signature,
-            not_newer,
-            grant,
-            revoked,
-            sealing,
-            epoch,
-            group_key,
-            sealed_body,
-        ] = self.counts.each_ref().map(|count| count.load(Relaxed));
-        Dropped {
-            malformed,
-            wrong_grid,
-            not_asked,
-            address_kind,
-            expired,
-            issued_in_future,
-            signature,
-            not_newer,
-            grant,
-            revoked,
-            sealing,
-            epoch,
-            group_key,
-            sealed_body,
-        }
-    }
-}
 
 /// What was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,11 +4,12 @@ use std::{io, sync::Arc};
 
 use super::{
     connection::{Connection, Warm},
+    dropped::Tally,
     error::ClientError,
     introducer::Introducer,
     isolation::{IsolationSecret, Role},
     lookup::AnnouncedBits,
-    received::{Sieve, Tally},
+    received::Sieve,
     settings::ClientSettings,
 };
 use crate::{

@@ -7,12 +7,13 @@ use tokio::{sync::mpsc, task::JoinHandle};
 use super::{
     connection::Connection,
     documents,
+    dropped::DropReason,
     error::ClientError,
     introducer::Introducer,
     isolation::Role,
     members::{self, Members},
     pages::PageBudget,
-    received::{Asked, DropReason, offers},
+    received::{Asked, offers},
     seen::Seen,
     shared::Shared,
 };

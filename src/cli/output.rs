@@ -13,7 +13,6 @@ use crate::record::{NodeId, Timestamp, VerifiedRecord};
 ///
 /// # Errors
 /// See [`write()`].
-#[cfg(any(feature = "audit", feature = "client", feature = "server", feature = "grid-admin"))]
 pub(super) fn data(line: impl fmt::Display) -> Result<(), Failure> {
     write(format_args!("{line}\n"))
 }
